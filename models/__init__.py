@@ -1,0 +1,1 @@
+"""The model line: data, fine-tuning, export, quantization, evaluation, artifacts and the engines that serve them."""

@@ -1,0 +1,1 @@
+"""Chat: a question understood, answered from a template, or handed over."""

@@ -1,0 +1,1 @@
+"""Financial news: entities found, headlines scored, windows kept, surges noticed, alerts raised."""

@@ -1,0 +1,32 @@
+"""Every topic with its record, its key and its keeping. The names stand here and nowhere else."""
+
+from dataclasses import dataclass, field
+
+from streams.records import Alert, Answer, DeadLetter, EntityObservation, News, Question, Record, ScoredNews, Summary
+from streams.settings import Settings
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic: all topics of an installation have the same number of partitions, so that equal keys meet."""
+
+    name: str
+    record: type[Record]
+    key: str
+    config: dict[str, str] = field(default_factory=dict)
+
+    def of(self, settings: Settings) -> str:
+        """The name on the cluster."""
+        return settings.topic_prefix + self.name
+
+
+NEWS = Topic("news", News, "news id")
+SCORED_NEWS = Topic("scored-news", ScoredNews, "news id")
+ENTITY_SENTIMENTS = Topic("entity-sentiments", EntityObservation, "entity")
+SUMMARIES = Topic("summaries", Summary, "entity")
+ALERTS = Topic("alerts", Alert, "entity")
+CHAT_QUESTIONS = Topic("chat-questions", Question, "conversation id")
+CHAT_ANSWERS = Topic("chat-answers", Answer, "conversation id")
+DEAD_LETTERS = Topic("dead-letters", DeadLetter, "the original key")
+
+TOPICS = (NEWS, SCORED_NEWS, ENTITY_SENTIMENTS, SUMMARIES, ALERTS, CHAT_QUESTIONS, CHAT_ANSWERS, DEAD_LETTERS)
