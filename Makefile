@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine with Python 3.11+: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+# PyPI's torch for Linux is a CUDA build of several GB, and only the training tests need it: they run where a wheel lies
+# in WHEELS or with TRAIN=1, and are skipped visibly elsewhere.
+WHEELS ?= ../shared/wheels
+TRAIN  ?= $(if $(wildcard $(WHEELS)/torch-*.whl),1,)
+EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
+comma  := ,
+PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
+
+.PHONY: demo test unit check bench format clean help
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/demo ## play the sample through Kafka, Faust and the models; DEMO="--once" ends by itself
+	@$(BIN)/gretchen demo $(DEMO)
+
+test: $(VENV)/test ## every test: unit, real Kafka, real browser where one is found
+	$(BIN)/python -m pytest $(PYTEST)
+
+unit: $(VENV)/test ## the tests that need no broker and no browser
+	$(BIN)/python -m pytest -m "not kafka and not browser and not kill" $(PYTEST)
+
+check: $(VENV)/test ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/test ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what make made here
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"gretchen needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}; name another by PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: pyproject.toml | $(BIN)/python
+	@echo "installing the serving packages (about a minute, once)"
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing $(EXTRAS) (a few minutes, once)"
+	$(PIP) -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
