@@ -7,8 +7,8 @@ BIN    := $(VENV)/bin
 # in WHEELS or with TRAIN=1, and are skipped visibly elsewhere.
 WHEELS ?= ../shared/wheels
 TRAIN  ?= $(if $(wildcard $(WHEELS)/torch-*.whl),1,)
-EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
 comma  := ,
+EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
 PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
 
 .PHONY: demo test unit check bench format clean help

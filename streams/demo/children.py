@@ -1,0 +1,81 @@
+"""The demo's child processes: started in their own sessions, so that Ctrl-C reaches only the parent, which stops them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from models.errors import GretchenError
+
+STOP_S = 8.0
+
+
+class Child:
+    """`gretchen VERB …` as a process; a context manager that leaves nothing running."""
+
+    def __init__(self, *arguments: str, environ: Mapping[str, str], log: Path) -> None:
+        self.name, self.log = arguments[0], log
+        self._command = [sys.executable, "-m", "streams", *arguments]
+        self._environ = {**os.environ, **environ}
+
+    def __enter__(self) -> "Child":
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                self._command,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def check(self) -> None:
+        """Raise GretchenError with the end of its log when it has ended by itself."""
+        if self.process.poll() is not None:
+            last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
+            raise GretchenError(
+                f"the {self.name} ended by itself (exit {self.process.returncode}): {' / '.join(last)}; log: {self.log}"
+            )
+
+    def wait_ready(self, url: str, timeout_s: float = 60.0) -> None:
+        """Wait until `url` answers 200. Raises GretchenError when the child ends or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if httpx.get(url, timeout=2.0, trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise GretchenError(f"the {self.name} was not ready after {timeout_s:.0f} s ({url}); log: {self.log}")
+
+
+def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
+    """`preferred` when it is free, else one that the system picks."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise GretchenError(f"no port can be bound on {host}; check the machine's network settings")
