@@ -118,5 +118,5 @@ def load_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
     return msgspec.convert(values, Settings, strict=False)
 
 
-OTHER_VARIABLES = frozenset({"GRETCHEN_CACHE", "GRETCHEN_FORBID_SKIPS", "GRETCHEN_SHARED_DATA"})
+OTHER_VARIABLES = frozenset({"GRETCHEN_CACHE", "GRETCHEN_MAVEN_URL", "GRETCHEN_FORBID_SKIPS", "GRETCHEN_SHARED_DATA"})
 """GRETCHEN_ variables that are no settings: the download cache and two switches of the test suite."""
