@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from streams.admin import ensure_topics, group_lag, kafka_client_config, wait_for_broker
 from streams.broker import broker_for
@@ -43,11 +44,11 @@ def run_demo(options: Options) -> dict[str, float]:
     began = time.monotonic()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gretchen-demo-")))
-        logs = load_settings(os.environ).data_dir / "demo-logs"  # outlives the run, for when something went wrong
+        given = load_settings(os.environ)
+        logs = given.data_dir / "demo-logs"  # outlives the run, for when something went wrong
         logs.mkdir(parents=True, exist_ok=True)
         console.print("[bold]Gretchen[/] starting Apache Kafka …")
-        bootstrap = stack.enter_context(broker_for(os.environ, directory))
-        settings = demo_settings(bootstrap, directory)
+        settings = stack.enter_context(broker_for(demo_settings(given, directory), progress=lambda files, size: bar_of(console, stack, files, size)))
         wait_for_broker(settings)
         stack.enter_context(own_topics(settings))
         environ = child_environ(settings)
@@ -76,13 +77,26 @@ def run_demo(options: Options) -> dict[str, float]:
     return totals
 
 
-def demo_settings(bootstrap: str, directory: Path) -> Settings:
+def bar_of(console: Console, stack: ExitStack, files: int, size_bytes: int) -> Callable[[int], None]:
+    """A bar for the download of Kafka, which happens once."""
+    bar = Progress(
+        TextColumn(f"fetching Apache Kafka ({files} files, once)"),
+        BarColumn(40),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+    )
+    task = bar.add_task("", total=size_bytes)
+    stack.callback(bar.stop)
+    bar.start()
+    return lambda received: bar.advance(task, received)
+
+
+def demo_settings(given: Settings, directory: Path) -> Settings:
     """Settings of this run alone: its own topic names and group, its own data, ports that are free."""
-    given = load_settings(os.environ)
     run = f"gretchen-demo-{uuid.uuid4().hex[:8]}"
     return msgspec.structs.replace(
         given,
-        bootstrap_servers=bootstrap,
         app_id=run,
         topic_prefix=f"{run}-",
         data_dir=directory / "data",
@@ -95,6 +109,7 @@ def child_environ(settings: Settings) -> dict[str, str]:
     """What differs from the parent's environment."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "KAFKA_SECURITY_PROTOCOL": settings.security_protocol,
         "GRETCHEN_APP_ID": settings.app_id,
         "GRETCHEN_TOPIC_PREFIX": settings.topic_prefix,
         "GRETCHEN_DATA_DIR": str(settings.data_dir),
