@@ -110,12 +110,17 @@ def load_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
     values.update((k, v) for k, v in overrides.items() if v is not None)
     for field, value in values.items():
         try:
-            msgspec.convert({field: value}, Settings, strict=False)
+            msgspec.convert({field: value}, Settings, strict=False, dec_hook=convert_path)
         except msgspec.ValidationError as error:
             raise SettingsError(f"{variable(field)}: got {value!r}; {str(error).split(' - at')[0]}") from None
         if field in CHOICES and value not in CHOICES[field]:
             raise SettingsError(f"{variable(field)}: got {value!r}, wanted one of {', '.join(CHOICES[field])}")
-    return msgspec.convert(values, Settings, strict=False)
+    return msgspec.convert(values, Settings, strict=False, dec_hook=convert_path)
+
+
+def convert_path(kind: type, value: Any) -> Path:
+    """Paths are the one type that msgspec leaves to us; ~ is expanded."""
+    return Path(value).expanduser()
 
 
 OTHER_VARIABLES = frozenset({"GRETCHEN_CACHE", "GRETCHEN_MAVEN_URL", "GRETCHEN_FORBID_SKIPS", "GRETCHEN_SHARED_DATA"})

@@ -12,9 +12,13 @@ from models.errors import GretchenError
 
 @click.command()
 @click.option("--once", is_flag=True, help="Play as fast as it goes, print one JSON line with the totals, and end.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=8.0, show_default=True, help="Records a second.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), default=8.0, show_default=True, help="Records a second."
+)
 @click.option("--page/--no-page", default=None, help="Serve the live page. Default: yes, except with --once.")
-@click.option("--timeout", "timeout_s", type=float, default=120.0, show_default=True, help="Seconds to wait for stragglers.")
+@click.option(
+    "--timeout", "timeout_s", type=float, default=120.0, show_default=True, help="Seconds to wait for stragglers."
+)
 def command(once: bool, rate: float, page: bool | None, timeout_s: float) -> None:
     """Play the sample news and chat through Kafka, Faust and the models.
 
@@ -31,7 +35,9 @@ def command(once: bool, rate: float, page: bool | None, timeout_s: float) -> Non
         raise GretchenError(f"the demo needs {error.name}; run: pip install 'gretchen[demo]'") from None
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    options = Options(rate=0.0 if once else rate, stay=not once, page=not once if page is None else page, timeout_s=timeout_s)
+    options = Options(
+        rate=0.0 if once else rate, stay=not once, page=not once if page is None else page, timeout_s=timeout_s
+    )
     try:
         totals = run_demo(options)
     except KeyboardInterrupt:

@@ -23,6 +23,10 @@ class Ledger:
     abstained: int = 0
     opened: dict[str, Alert] = field(default_factory=dict)  # episode -> its opening alert
 
+    def send(self, topic: str, partition: int, offset: int) -> None:
+        """A record went in: Kafka has it."""
+        self.sent.add((topic, partition, offset))
+
     def enter(self, topic: str, value: bytes, headers: Mapping[str, str]) -> ScoredNews | Answer | Alert | None:
         """Enter one output record; returns it decoded when it is new to the ledger. A dead letter returns None."""
         if topic == SCORED_NEWS.name:
@@ -76,7 +80,9 @@ class Ledger:
         """Raise Unaccounted unless what went in is exactly what came out."""
         missing, alien = self.open_places(), self.settled.keys() - self.sent
         if missing or alien:
-            shown = ", ".join(f"{topic}/{partition}@{offset}" for topic, partition, offset in sorted(missing | alien)[:5])
+            shown = ", ".join(
+                f"{topic}/{partition}@{offset}" for topic, partition, offset in sorted(missing | alien)[:5]
+            )
             raise Unaccounted(
                 f"{len(missing)} records went in and did not come out, {len(alien)} came out that did not go in "
                 f"(first: {shown}); look into the worker's log"

@@ -48,7 +48,11 @@ def run_demo(options: Options) -> dict[str, float]:
         logs = given.data_dir / "demo-logs"  # outlives the run, for when something went wrong
         logs.mkdir(parents=True, exist_ok=True)
         console.print("[bold]Gretchen[/] starting Apache Kafka …")
-        settings = stack.enter_context(broker_for(demo_settings(given, directory), progress=lambda files, size: bar_of(console, stack, files, size)))
+        settings = stack.enter_context(
+            broker_for(
+                demo_settings(given, directory), progress=lambda files, size: bar_of(console, stack, files, size)
+            )
+        )
         wait_for_broker(settings)
         stack.enter_context(own_topics(settings))
         environ = child_environ(settings)

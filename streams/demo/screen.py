@@ -21,7 +21,11 @@ class Screen:
     def __init__(self, console: Console, headlines: int, questions: int, broken: int, talkative: bool) -> None:
         self.console, self._talkative = console, talkative
         self._bars = Progress(
-            TextColumn("{task.description:18}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+            TextColumn("{task.description:18}"),
+            BarColumn(40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
         )
         self._tasks = {
             SCORED_NEWS.name: self._bars.add_task("headlines scored", total=headlines),
@@ -47,7 +51,9 @@ class Screen:
 
     def _alert(self, alert: Alert) -> None:
         color = COLOR[alert.severity]
-        self.console.print(f"[bold {color}]ALERT {alert.severity}[/] {clock(alert.at)} [bold]{escape(alert.summary)}[/]")
+        self.console.print(
+            f"[bold {color}]ALERT {alert.severity}[/] {clock(alert.at)} [bold]{escape(alert.summary)}[/]"
+        )
         for evidence in alert.evidence[:3]:
             self.console.print(f"      {clock(evidence.at)} {escape(evidence.text)}", style="dim", highlight=False)
 

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.kafka
 
 def environ(tmp_path: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")}
-    return {**kept, "GRETCHEN_DATA_DIR": str(tmp_path / "data"), "GRETCHEN_METRICS_PORT": "0", "GRETCHEN_PAGE_PORT": "0"}
+    return {
+        **kept,
+        "GRETCHEN_DATA_DIR": str(tmp_path / "data"),
+        "GRETCHEN_METRICS_PORT": "0",
+        "GRETCHEN_PAGE_PORT": "0",
+    }
 
 
 def test_the_demo_accounts_for_every_record_and_finds_the_three_surges(tmp_path: Path) -> None:
@@ -35,7 +40,9 @@ def test_the_demo_accounts_for_every_record_and_finds_the_three_surges(tmp_path:
     assert totals["alerts"] == len(TRUTH["surges"])
     for surge in TRUTH["surges"]:
         assert surge["entity"].lower() in done.stderr.lower(), surge
-    assert not any(line.startswith("ALERT") and TRUTH["good_surge"]["entity"] in line for line in done.stderr.splitlines())
+    assert not any(
+        line.startswith("ALERT") and TRUTH["good_surge"]["entity"] in line for line in done.stderr.splitlines()
+    )
 
 
 def test_ctrl_c_stops_everything_within_ten_seconds_and_leaves_nothing(tmp_path: Path) -> None:
