@@ -22,12 +22,12 @@ from models.errors import GretchenError
 def command(once: bool, rate: float, page: bool | None, timeout_s: float) -> None:
     """Play the sample news and chat through Kafka, Faust and the models.
 
-    Starts an embedded Apache Kafka (or uses the cluster that KAFKA_BOOTSTRAP_SERVERS names, on topics of its own that are
-    deleted afterwards), a worker and the live page. Ctrl-C stops everything.
+    Starts an embedded Apache Kafka (or uses the cluster that KAFKA_BOOTSTRAP_SERVERS names, on topics of its own that
+    are deleted afterwards), a worker and the live page. Ctrl-C stops everything.
 
     The totals: of `news` records, each was scored or is in dead_letters; each of `questions` has its answer, of which
-    `abstained` were handed over to a person; `entities` counts verdicts, `alerts` surges opened. The exit code is 8 when a
-    record is not accounted for.
+    `abstained` were handed over to a person; `entities` counts verdicts, `alerts` surges opened. The exit code is 8
+    when a record is not accounted for.
     """
     try:
         from streams.demo.run import Options, run_demo

@@ -1,4 +1,4 @@
-"""The demo's child processes: started in their own sessions, so that Ctrl-C reaches only the parent, which stops them."""
+"""The demo's child processes, in sessions of their own: Ctrl-C reaches only the parent, which then stops them."""
 
 import os
 import signal

@@ -16,14 +16,14 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from streams.admin import ensure_topics, group_lag, kafka_client_config, wait_for_broker
+from streams.admin import delete_topics, ensure_topics, group_lag, kafka_client_config, wait_for_broker
 from streams.broker import broker_for
 from streams.demo.children import Child, free_port
 from streams.demo.ledger import Ledger
 from streams.demo.playlist import Item, playlist
 from streams.demo.screen import Screen
 from streams.settings import Settings, load_settings
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, TOPICS
+from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS
 
 OUTPUTS = (SCORED_NEWS, CHAT_ANSWERS, ALERTS, DEAD_LETTERS)
 

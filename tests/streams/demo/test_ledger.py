@@ -101,7 +101,7 @@ def test_a_run_with_all_settled_balances() -> None:
 def test_a_missing_record_is_named() -> None:
     ledger = full_ledger()
     ledger.send("news", 3, 7)
-    with pytest.raises(Unaccounted, match="1 records went in and did not come out.*news/3@7"):
+    with pytest.raises(Unaccounted, match=r"1 records went in and did not come out.*news/3@7"):
         ledger.check()
 
 

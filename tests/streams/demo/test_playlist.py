@@ -22,7 +22,7 @@ def good_news(item) -> bool:  # type: ignore[no-untyped-def]
 
 
 def test_the_day_keeps_its_hours() -> None:
-    a, b = ([i.value for i in playlist(now) if good_news(i)][0] for now in (NOW, NOW + timedelta(days=3, hours=1)))
+    a, b = (next(i.value for i in playlist(now) if good_news(i)) for now in (NOW, NOW + timedelta(days=3, hours=1)))
     first, second = (msgspec.json.decode(value, type=News).published_at for value in (a, b))
     assert first and second and first.time() == second.time()
 
