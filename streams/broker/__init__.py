@@ -3,8 +3,9 @@
     with EmbeddedKafka() as kafka:
         kafka.bootstrap_servers
 
-`jars` and `java` find what is needed, `config` says how the node runs, `guard` makes sure that it never outlives us,
-`node` ties them together, `choose` prefers an existing cluster. deploy/kafka/lock.py writes broker.lock.
+`jars` and `java` find what is needed, `config` says how the node runs, `process` and `guard` make sure that it never
+outlives us, `warm` lets it start faster, `node` ties them together, `choose` prefers an existing cluster.
+deploy/kafka/lock.py writes broker.lock.
 """
 
 from streams.broker.choose import broker_for

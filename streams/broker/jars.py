@@ -109,6 +109,8 @@ def fetch_jars(
             if wanted:
                 tell = progress(len(wanted), sum(jar.bytes for jar in wanted)) if progress else lambda _: None
                 fetch_all(wanted, folder, base_url, tell)
+                for stale in folder.glob("java-*"):  # Java's start-up cache knows the jars by their time stamps
+                    stale.unlink()
     except OSError as error:
         raise BrokerUnavailable(f"can't write Kafka's jars to {folder}: {error}; set GRETCHEN_CACHE") from None
     return folder

