@@ -108,6 +108,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     negatives: int
     expected: float
+    span_s: float = 3600.0  # the length of time that `negatives` and `expected` are about
     p_value: float
     evidence: list[Evidence]
 

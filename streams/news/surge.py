@@ -1,0 +1,194 @@
+"""A surge of bad news: more negatives lately than the entity's own past explains. One episode, told once.
+
+    observation -> advance -> count -> expectation -> opened | grew | resolved
+
+The decision is made for every observation and looks at nothing but the state, so how the stream was cut into
+batches cannot change it. docs/detection.md has the mathematics.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from streams.news.baseline import Baseline, learned
+from streams.news.tails import tail
+from streams.news.windows import BUCKET_S, FINE, HOURS, Episode, Mention, WindowState, advance, count, moment
+from streams.records import EntityObservation, Transition
+
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When negatives are a surge. The defaults suit news; all lengths of time in seconds of event time."""
+
+    windows_s: tuple[float, ...] = (900.0, 3600.0, 7200.0)
+    lateness_s: float = 7200.0
+    minimum: int = 5  # fewer negatives are never a surge
+    open_p: float = 1e-4
+    hot_p: float = 1e-2  # hysteresis: an open episode stays hot while this unlikely
+    warning_p: float = 1e-6
+    critical_p: float = 1e-10
+    growth: float = 2.0  # told again when the count has grown this many times
+    calm_s: float = 3600.0  # over when it was not hot for so long
+    cooldown_s: float = 6 * 3600.0  # no new episode so long after one
+
+    def __post_init__(self) -> None:
+        longest_s = (FINE - 1) * BUCKET_S
+        if not self.windows_s or not all(BUCKET_S <= span <= longest_s for span in self.windows_s):
+            raise ValueError(f"windows_s: got {self.windows_s}, wanted lengths of {BUCKET_S} to {longest_s} s")
+        if not 0 <= self.lateness_s <= longest_s:
+            raise ValueError(f"lateness_s: got {self.lateness_s}, wanted 0 to {longest_s} s")
+        if min(self.calm_s, self.cooldown_s) < 1 or self.minimum < 1 or self.growth <= 1:
+            raise ValueError("calm_s, cooldown_s and minimum must be at least 1, growth more than 1")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The most unlikely window at this moment."""
+
+    p_value: float
+    negatives: int
+    expected: float
+    span_s: float
+
+
+def observe(
+    state: WindowState | None, observation: EntityObservation, rule: SurgeRule
+) -> tuple[WindowState, list[Transition]]:
+    """Fold one observation. The same state object and no transition when it was applied before."""
+    new, mentions = advance(state, observation, rule.lateness_s)
+    events = [transition for mention in mentions for transition in apply(new, mention, rule)]
+    # several mentions may be believed at once: of one episode's equal transitions the last says it all
+    return new, list({(each.episode, each.kind): each for each in events}.values())
+
+
+def expire(state: WindowState, now_s: float, rule: SurgeRule) -> tuple[WindowState, list[Transition]]:
+    """What time alone does: an open episode that has been calm long enough is over. Otherwise the same object.
+
+    `now_s` is the stream's time, not the wall's: during a replay of old news the two are far apart. The transition is
+    the one that a later observation of the entity would give, id included.
+    """
+    if state.episode is None or now_s < state.episode.hot_s + rule.calm_s:
+        return state, []
+    new = msgspec.structs.replace(state)
+    return new, resolve(new, rule)
+
+
+def apply(state: WindowState, mention: Mention, rule: SurgeRule) -> list[Transition]:
+    """Count one mention into `state`, a fresh copy, and decide."""
+    events: list[Transition] = []
+    if state.episode is not None and mention.at_s >= state.episode.hot_s + rule.calm_s:
+        events = resolve(state, rule)
+    if not count(state, mention, rule.lateness_s):
+        return events
+    learn_past(state, rule)
+    if mention.column == 0:
+        events += decide(state, rule)
+    return events
+
+
+def learn_past(state: WindowState, rule: SurgeRule) -> None:
+    """Let the baseline learn the hours that lateness and the longest window have left behind."""
+    assert state.clock_s is not None
+    if state.baseline.learned_until is None:
+        # the hour in which an entity is first seen has a mention for certain: no fair sample of its past
+        state.baseline = Baseline(learned_until=state.head // 12 + 1)
+    done = int((state.clock_s - max(rule.lateness_s, *rule.windows_s)) // 3600)
+    if (state.baseline.learned_until or 0) < done:
+        first = state.head // 12 - HOURS + 1
+        state.baseline = learned(state.baseline, state.hours[: 3 * (done - first) : 3], first)
+
+
+def judge(state: WindowState, rule: SurgeRule) -> Verdict:
+    """The window that is the least likely; p is corrected for having looked at several (Bonferroni)."""
+    end_s = (state.head + 1) * BUCKET_S
+    best = Verdict(1.0, 0, 0.0, rule.windows_s[0])
+    for span_s in rule.windows_s:
+        negatives = state.window(span_s)
+        expected = state.baseline.expected(end_s - span_s, end_s)
+        if negatives < rule.minimum or negatives <= expected:
+            continue
+        p = min(1.0, len(rule.windows_s) * tail(negatives, expected, state.baseline.dispersion()))
+        if p < best.p_value:
+            best = Verdict(p, negatives, expected, span_s)
+    return best
+
+
+def decide(state: WindowState, rule: SurgeRule) -> list[Transition]:
+    """The transition that a new negative brings about, if any."""
+    assert state.clock_s is not None
+    if state.episode is None and state.clock_s < state.quiet_until_s:
+        return []
+    verdict = judge(state, rule)
+    if state.episode is not None:
+        return grow(state, state.episode, verdict, rule)
+    if verdict.p_value > rule.open_p:
+        return []
+    opened = moment(state.clock_s)
+    state.episode = Episode(
+        id=f"{state.entity}:{opened.isoformat(timespec='seconds').replace('+00:00', 'Z')}",
+        opened_s=state.clock_s,
+        hot_s=state.clock_s,
+        severity=severity_of(verdict.p_value, rule),
+        reported=verdict.negatives,
+        negatives=verdict.negatives,
+        expected_per_s=verdict.expected / verdict.span_s,
+        since_s=state.clock_s - verdict.span_s,
+        p_value=verdict.p_value,
+    )
+    return [told(state, state.episode, "opened", verdict)]
+
+
+def grow(state: WindowState, episode: Episode, verdict: Verdict, rule: SurgeRule) -> list[Transition]:
+    """Keep an open episode; tell it again when it doubled or became more severe."""
+    assert state.clock_s is not None
+    hot = verdict.p_value <= rule.hot_p
+    severity = max(episode.severity, severity_of(verdict.p_value, rule), key=SEVERITIES.index)
+    larger = verdict.negatives >= rule.growth * episode.reported or severity != episode.severity
+    state.episode = msgspec.structs.replace(
+        episode,
+        hot_s=state.clock_s if hot else episode.hot_s,
+        severity=severity,
+        reported=max(verdict.negatives, episode.reported) if larger else episode.reported,
+        negatives=episode.negatives + 1,
+        p_value=min(episode.p_value, verdict.p_value),
+    )
+    return [told(state, state.episode, "grew", verdict)] if larger else []
+
+
+def resolve(state: WindowState, rule: SurgeRule) -> list[Transition]:
+    """Close the open episode of `state`, a fresh copy, at the moment it was calm long enough."""
+    episode = state.episode
+    assert episode is not None
+    over_s = episode.hot_s + rule.calm_s
+    state.episode, state.quiet_until_s = None, over_s + rule.cooldown_s
+    span_s = over_s - episode.since_s
+    verdict = Verdict(episode.p_value, episode.negatives, episode.expected_per_s * span_s, span_s)
+    return [told(state, episode, "resolved", verdict, over_s)]
+
+
+def severity_of(p_value: float, rule: SurgeRule) -> Severity:
+    return "critical" if p_value <= rule.critical_p else "warning" if p_value <= rule.warning_p else "info"
+
+
+def told(
+    state: WindowState,
+    episode: Episode,
+    kind: Literal["opened", "grew", "resolved"],
+    verdict: Verdict,
+    at_s: float | None = None,
+) -> Transition:
+    """The transition as a record, with the headlines behind it, the most negative first."""
+    since = moment(episode.since_s)
+    return Transition(
+        episode=episode.id,
+        kind=kind,
+        severity=episode.severity,
+        at=moment(state.clock_s or 0.0) if at_s is None else moment(at_s),
+        opened_at=moment(episode.opened_s),
+        negatives=verdict.negatives,
+        expected=verdict.expected,
+        span_s=verdict.span_s,
+        p_value=verdict.p_value,
+        evidence=sorted((e for e in state.evidence if e.at >= since), key=lambda e: (-e.negative, e.at, e.news_id)),
+    )
