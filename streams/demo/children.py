@@ -1,57 +1,43 @@
 """The demo's child processes, in sessions of their own: Ctrl-C reaches only the parent, which then stops them."""
 
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import httpx
 
 from models.errors import GretchenError
+from streams.broker.process import Guarded
 
 STOP_S = 8.0
 
 
 class Child:
-    """`gretchen VERB …` as a process; a context manager that leaves nothing running."""
+    """`gretchen VERB …` as a process; a context manager that leaves nothing running, not even after our kill -9."""
 
     def __init__(self, *arguments: str, environ: Mapping[str, str], log: Path) -> None:
+        """`environ` is what differs from ours: `env` puts it in, as the guard passes its own on."""
         self.name, self.log = arguments[0], log
-        self._command = [sys.executable, "-m", "streams", *arguments]
-        self._environ = {**os.environ, **environ}
+        self._command = ["env", *(f"{k}={v}" for k, v in environ.items()), sys.executable, "-m", "streams", *arguments]
 
-    def __enter__(self) -> "Child":
-        with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
-                self._command,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+    def __enter__(self) -> Self:
+        self.log.unlink(missing_ok=True)
+        self._process = Guarded(self._command, self.log, remove=None)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self._process.terminate(STOP_S)
 
     def check(self) -> None:
         """Raise GretchenError with the end of its log when it has ended by itself."""
-        if self.process.poll() is not None:
+        if not self._process.running:
             last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
             raise GretchenError(
-                f"the {self.name} ended by itself (exit {self.process.returncode}): {' / '.join(last)}; log: {self.log}"
+                f"the {self.name} ended by itself (exit {self._process.wait(1)}): {' / '.join(last)}; log: {self.log}"
             )
 
     def wait_ready(self, url: str, timeout_s: float = 60.0) -> None:
