@@ -1,0 +1,207 @@
+"""The page's state: what the output topics said lately, bounded, as the browser wants it. Pure: no clock, no I/O.
+
+Records come twice now and then (delivery is at least once); each is shown once. All lists are bounded, so that a page
+left open for weeks weighs what it weighed on the first day.
+"""
+
+from bisect import insort
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from streams.records import Alert, Answer, Question, ScoredNews, Summary
+from streams.web.rates import Backlog, Place, Rate
+from streams.web.views import View, alert_view, answer_view, entity_view, headline_view, trim
+
+HEADLINES = 200
+HEADLINES_PER_DELTA = 40  # nobody reads more in a quarter of a second; the rest counts as skipped
+ENTITIES = 600
+ALERTS = 100
+CHATS = 120
+REFUSED = 50
+TREND_POINTS = 48
+TREND_BUCKET_S = 300
+
+BrokerState = Literal["connecting", "no topics", "loading", "connected", "down"]
+
+
+@dataclass
+class Entity:
+    """An entity's last summary, and its index at the end of each five minutes of event time that had news."""
+
+    summary: Summary
+    trend: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=TREND_POINTS))
+
+    def apply(self, summary: Summary) -> None:
+        bucket = int(summary.at.timestamp() // TREND_BUCKET_S)
+        if self.trend and bucket <= self.trend[-1][0]:  # late news belongs to the point at hand
+            bucket = self.trend.pop()[0]
+        self.trend.append((bucket, summary.index))
+        self.summary = summary
+
+    def view(self) -> View:
+        return entity_view(self.summary, [index for _, index in self.trend])
+
+
+class Board:
+    """What the page shows. `snapshot` is all of it, `delta` what changed since the last delta."""
+
+    def __init__(self) -> None:
+        self.broker: BrokerState = "connecting"
+        self.trouble = ""  # what a person should check, when the broker is not connected
+        self.shown = 0
+        self.headlines: list[tuple[int, int, View]] = []  # (broker time ms, count, view), oldest first
+        self.ids: dict[str, None] = {}
+        self.entities: dict[str, Entity] = {}
+        self.alerts: dict[str, View] = {}
+        self.chats: dict[str, View] = {}
+        self.asked: dict[Place, str] = {}
+        self.refused: deque[View] = deque(maxlen=REFUSED)
+        self.refusals: Counter[str] = Counter()
+        self.dead_letters = 0
+        self.unreadable = 0
+        self.scored = Rate()
+        self.answered = Rate()
+        self.news = Backlog()
+        self.questions = Backlog()
+        self.newest_ms: int | None = None
+        self.new: deque[View] = deque(maxlen=HEADLINES_PER_DELTA)
+        self.skipped = 0
+        self.changed: dict[str, set[str]] = {"entities": set(), "alerts": set(), "chats": set()}
+        self.refused_changed = False
+
+    def add_news(self, place: Place, at_ms: int) -> None:
+        """A headline went in: its content is of no interest until it is scored."""
+        self.news.entered(place, at_ms)
+
+    def add_headline(self, record: ScoredNews, at_ms: int, now_ms: int, live: bool) -> None:
+        """`live` is false for what was there before the page: it is shown, but counts for no rate."""
+        if record.id in self.ids:
+            return
+        self.ids[record.id] = None
+        trim(self.ids, 4 * HEADLINES)
+        view = headline_view(record)
+        self.shown += 1
+        insort(self.headlines, (at_ms, self.shown, view), key=lambda item: item[:2])
+        del self.headlines[:-HEADLINES]
+        self.newest_ms = max(at_ms, self.newest_ms or 0)
+        if len(self.new) == HEADLINES_PER_DELTA:
+            self.skipped += 1
+        self.new.append(view)
+        if live:
+            self.scored.add(now_ms)
+            self.news.left((record.origin.partition, record.origin.offset), at_ms)
+
+    def add_summary(self, record: Summary) -> None:
+        known = self.entities.get(record.entity)
+        if known and record.applied <= known.summary.applied and record.at <= known.summary.at:
+            return  # a duplicate; a count that starts anew (a table thrown away) has later times
+        entity = self.entities.pop(record.entity, None) or Entity(record)
+        entity.apply(record)
+        self.entities[record.entity] = entity  # last in the dict: the longest silent goes first
+        trim(self.entities, ENTITIES)
+        self.changed["entities"].add(record.entity)
+
+    def add_alert(self, record: Alert) -> None:
+        known = self.alerts.get(record.episode)
+        view = alert_view(record, known)
+        if view is known:
+            return
+        self.alerts.pop(record.episode, None)
+        self.alerts[record.episode] = view  # last in the dict: the latest news
+        self.changed["alerts"].add(record.episode)
+        while len(self.alerts) > ALERTS:  # resolved ones go first
+            gone = next((k for k, v in self.alerts.items() if v["status"] == "resolved"), next(iter(self.alerts)))
+            del self.alerts[gone]
+
+    def add_question(self, record: Question, place: Place, at_ms: int, at: datetime, live: bool) -> None:
+        if live:
+            self.questions.entered(place, at_ms)
+        self.asked[place] = record.id
+        trim(self.asked, 4 * CHATS)
+        if record.id not in self.chats:
+            asked = {"id": record.id, "conversation": record.conversation_id or record.id, "question": record.text}
+            self.chat(record.id, asked | {"asked_at": record.asked_at or at, "answer": None, "refused": None})
+
+    def add_answer(self, record: Answer, at_ms: int, now_ms: int, live: bool) -> None:
+        known = self.chats.get(record.question_id)
+        if known and known["answer"]:
+            return
+        self.chat(record.question_id, answer_view(record, known))
+        if live:
+            self.answered.add(now_ms)
+            self.questions.left((record.origin.partition, record.origin.offset), at_ms)
+
+    def add_refusal(self, source: str, place: Place, reason: str, detail: str, at_ms: int, live: bool) -> None:
+        """A dead letter: `source` is "news", "chat-questions" or another topic's name."""
+        self.refusals[reason] += 1
+        place_view = {"topic": source, "partition": place[0], "offset": place[1]}
+        self.refused.append({"reason": reason, "detail": detail[:300], "at_ms": at_ms, **place_view})
+        self.refused_changed = True
+        backlog = {"news": self.news, "chat-questions": self.questions}.get(source)
+        if backlog and live:
+            backlog.left(place, at_ms)
+        asked = self.chats.get(self.asked.get(place, "")) if source == "chat-questions" else None
+        if asked and not asked["answer"]:
+            self.chat(asked["id"], asked | {"refused": reason})
+
+    def chat(self, question: str, view: View) -> None:
+        self.chats[question] = view
+        trim(self.chats, CHATS)
+        self.changed["chats"].add(question)
+
+    def status(self, now_ms: int) -> View:
+        """The figures at the top of the page; rates are zero, not unknown, while nothing comes."""
+        return {
+            "now_ms": now_ms,
+            "broker": self.broker,
+            "trouble": self.trouble,
+            "newest_ms": self.newest_ms,
+            "headlines": self.scored.total,
+            "headlines_per_s": self.scored.per_second(now_ms),
+            "headlines_series": self.scored.series(now_ms),
+            "answers": self.answered.total,
+            "answers_per_s": self.answered.per_second(now_ms),
+            "latency_s": self.news.median_s(),
+            "answer_latency_s": self.questions.median_s(),
+            "waiting": len(self.news.waiting) + len(self.questions.waiting),
+            "waiting_s": max(self.news.oldest_s(now_ms) or 0, self.questions.oldest_s(now_ms) or 0),
+            "entities": len(self.entities),
+            "dead_letters": self.dead_letters,
+            "unreadable": self.unreadable,
+        }
+
+    def snapshot(self, now_ms: int) -> View:
+        return {
+            "status": self.status(now_ms),
+            "headlines": [view for _, _, view in self.headlines],
+            "entities": [entity.view() for entity in self.entities.values()],
+            "alerts": list(self.alerts.values()),
+            "chats": list(self.chats.values()),
+            "refused": list(self.refused),
+            "refusals": dict(self.refusals),
+            "skipped": 0,
+        }
+
+    def delta(self) -> View:
+        """What changed since the last call; empty when nothing did. Headlines oldest first."""
+        changed: dict[str, Any] = {}
+        if self.new:
+            changed |= {"headlines": list(self.new), "skipped": self.skipped}
+        views: dict[str, dict[str, View]] = {"alerts": self.alerts, "chats": self.chats}
+        views["entities"] = {key: self.entities[key].view() for key in self.changed["entities"] & self.entities.keys()}
+        for kind, keys in self.changed.items():
+            if keys:
+                changed[kind] = [view for key, view in views[kind].items() if key in keys]
+        if self.refused_changed:
+            changed |= {"refused": list(self.refused), "refusals": dict(self.refusals)}
+        self.forget_changes()
+        return changed
+
+    def forget_changes(self) -> None:
+        self.new.clear()
+        self.skipped = 0
+        self.refused_changed = False
+        for keys in self.changed.values():
+            keys.clear()

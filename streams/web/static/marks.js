@@ -1,0 +1,48 @@
+// Marks that say in shape what they say in color, and the lines.
+
+import { el, svg } from "./dom.js";
+
+const SHAPES = {
+  positive: "M5 1l4.4 8H.6z",
+  neutral: "M1 3.6h8v2.8H1z",
+  negative: "M5 9L.6 1h8.8z",
+  critical: "M5 0l5 5-5 5-5-5z",
+  warning: "M5 .6L10 9.4H0z",
+  info: "M5 .8a4.2 4.2 0 100 8.4A4.2 4.2 0 005 .8z",
+  person: "M6 5.6a2.4 2.4 0 100-4.8 2.4 2.4 0 000 4.8zM1.4 11.2c.5-2.6 2.3-3.8 4.6-3.8s4.1 1.2 4.6 3.8",
+};
+
+export function mark(kind, className = "tone") {
+  const box = kind === "person" ? "0 0 12 12" : "0 0 10 10";
+  return svg("svg", { viewBox: box, class: className, "aria-hidden": true }, svg("path", { d: SHAPES[kind] }));
+}
+
+/** What a mark means, for those who do not see it. */
+export const spoken = (text) => el("span", { class: "hidden" }, text);
+
+export const tone = (value) => (value > 0.05 ? "positive" : value < -0.05 ? "negative" : "neutral");
+
+const WIDTH = 92;
+const HEIGHT = 26;
+
+/** An index from -1 to 1 over time; the same scale for all, so that lines compare. */
+export function sparkline(trend) {
+  const step = trend.length > 1 ? (WIDTH - 4) / (trend.length - 1) : 0;
+  const left = trend.length > 1 ? 0 : WIDTH - 4;
+  const points = trend.map((value, i) => [left + i * step, HEIGHT / 2 - value * (HEIGHT / 2 - 2)]);
+  const [x, y] = points[points.length - 1];
+  return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "spark", "aria-hidden": true },
+    svg("line", { class: "zero", x1: 0, x2: WIDTH, y1: HEIGHT / 2, y2: HEIGHT / 2 }),
+    svg("polyline", { class: "line", points: points.map((p) => p.map((n) => n.toFixed(1)).join(",")).join(" ") }),
+    svg("circle", { class: "last", cx: x.toFixed(1), cy: y.toFixed(1), r: 2.2 }));
+}
+
+/** Counts per second over the last minute, as a line with its area. */
+export function rateLine(node, counts) {
+  const most = Math.max(4, ...counts);
+  const points = counts.map((count, i) => `${((i * WIDTH) / (counts.length - 1)).toFixed(1)},${(19 - (count / most) * 17).toFixed(1)}`);
+  node.setAttribute("viewBox", `0 0 ${WIDTH} 20`);
+  node.replaceChildren(
+    svg("polygon", { class: "area", points: `0,19 ${points.join(" ")} ${WIDTH},19` }),
+    svg("polyline", { points: points.join(" ") }));
+}

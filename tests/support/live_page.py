@@ -1,0 +1,84 @@
+"""The page as a real HTTP server in a thread, over a board that the test fills: all but Kafka is the real thing."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import uvicorn
+
+from models.errors import BrokerUnavailable
+from streams.records import Question
+from streams.web.app import create_app
+from streams.web.board import Board
+from streams.web.guard import Allowance
+from streams.web.hub import Hub, pump
+from streams.web.serve import Server, bind, now_ms
+
+T = TypeVar("T")
+
+
+class LivePage:
+    """`url` while entered. `do` runs a function of the board in the server's loop, and returns when it has run."""
+
+    def __init__(self, port: int = 0, allowance: Allowance | None = None, most: int = 100) -> None:
+        self.board = Board()
+        self.board.broker = "connected"
+        self.hub = Hub(self.board, now_ms, most)
+        self.allowance = allowance
+        self.asked: list[Question] = []
+        self.answer: Callable[[Question], None] = lambda question: None
+        self.broken = False
+        self.socket: socket.socket = bind("127.0.0.1", port)
+        self.port: int = self.socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.run()), daemon=True)
+        self.running = threading.Event()
+
+    async def ask(self, question: Question) -> None:
+        if self.broken:
+            raise BrokerUnavailable("no Kafka answers at 127.0.0.1:9092; the question was not sent, try again")
+        self.asked.append(question)
+        self.answer(question)
+
+    async def run(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        app = create_app(self.hub, self.ask, "127.0.0.1", self.allowance)
+        self.server = Server(
+            uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=2)
+        )
+        self.server.hub = self.hub
+        pumping = asyncio.create_task(pump(self.hub, 0.05))
+        self.loop.call_soon(self.running.set)
+        await self.server.serve(sockets=[self.socket])
+        pumping.cancel()
+
+    def do(self, change: Callable[[Board], T]) -> T:
+        result: list[Any] = []
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                result.append(change(self.board))
+            finally:
+                done.set()
+
+        self.loop.call_soon_threadsafe(run)
+        assert done.wait(5)
+        return result[0]  # type: ignore[no-any-return]
+
+    def __enter__(self) -> "LivePage":
+        self.thread.start()
+        assert self.running.wait(10)
+        until = time.monotonic() + 10
+        while not self.server.started and self.thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert self.server.started
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+        assert not self.thread.is_alive(), "the page did not end"
