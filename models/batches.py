@@ -1,0 +1,99 @@
+"""Examples to batches: tokenized once, bucketed by length, padded only to the longest of the batch."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from models.data import Example, Target
+
+POOL_BATCHES = 40  # sorted within this many batches: little padding, and still well mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A tokenized example; `spans` are token ranges of the targets with a span, in their order."""
+
+    ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arrays as the exported graph takes them; `rows` says for each target which [b, k] of which head's logits."""
+
+    input_ids: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    spans: npt.NDArray[np.float32]
+    rows: dict[str, list[tuple[int, int, int, float]]]
+    """Head -> (b, k, label, weight)."""
+
+
+def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int) -> list[Item]:
+    """Targets whose span lies past the cut are left out, as is an example left without targets."""
+    items = []
+    for example, encoding in zip(examples, tokenizer.encode_batch([e.text for e in examples]), strict=True):
+        ids = encoding.ids if len(encoding.ids) <= max_tokens else [*encoding.ids[: max_tokens - 1], encoding.ids[-1]]
+        spans, targets = [], []
+        for target in example.targets:
+            span = token_span(encoding.offsets[: len(ids) - 1], *target.span) if target.span else None
+            if span:
+                spans.append(span)
+            if span or not target.span:
+                targets.append(target)
+        if targets:
+            items.append(Item(tuple(ids), tuple(spans), tuple(targets)))
+    return items
+
+
+def token_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
+    """The tokens [first, last+1) that overlap the characters [start, end); None if there are none."""
+    inside = [n for n, (a, b) in enumerate(offsets) if a < end and b > start and b > a]
+    return (inside[0], inside[-1] + 1) if inside else None
+
+
+def collate(items: Sequence[Item], pad_id: int, text_pooling: str) -> Batch:
+    """Span 0 is the whole text (its mean, or its first token), spans 1.. the entities, unused spans all zero."""
+    width = max(len(item.ids) for item in items)
+    spans_width = 1 + max(len(item.spans) for item in items)
+    ids = np.full((len(items), width), pad_id, np.int64)
+    spans = np.zeros((len(items), spans_width, width), np.float32)
+    rows: dict[str, list[tuple[int, int, int, float]]] = {}
+    for b, item in enumerate(items):
+        n = len(item.ids)
+        ids[b, :n] = item.ids
+        if text_pooling == "mean":
+            spans[b, 0, :n] = 1 / n
+        else:
+            spans[b, 0, 0] = 1
+        for k, (start, end) in enumerate(item.spans, 1):
+            spans[b, k, start:end] = 1 / (end - start)
+        k = 0
+        for target in item.targets:
+            k += target.span is not None
+            rows.setdefault(target.head, []).append((b, k if target.span else 0, target.label, target.weight))
+    return Batch(ids, np.array([len(item.ids) for item in items], np.int64), spans, rows)
+
+
+def shuffled(items: Sequence[Item], batch_size: int, seed: int) -> list[list[Item]]:
+    """Batches of like lengths in random order; the same for the same seed."""
+    rng = random.Random(seed)
+    order = list(items)
+    rng.shuffle(order)
+    batches = []
+    for start in range(0, len(order), POOL_BATCHES * batch_size):
+        pool = sorted(order[start : start + POOL_BATCHES * batch_size], key=lambda item: len(item.ids))
+        batches += [pool[n : n + batch_size] for n in range(0, len(pool), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def in_order(items: Sequence[Item], batch_size: int) -> Iterator[list[Item]]:
+    """Longest first, for scoring: the most memory is needed at once."""
+    order = sorted(items, key=lambda item: -len(item.ids))
+    for n in range(0, len(order), batch_size):
+        yield order[n : n + batch_size]

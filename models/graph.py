@@ -1,0 +1,188 @@
+"""The served graph, built node by node with onnx.helper: a BERT encoder, spans pooled, one linear classifier a head.
+
+Inputs  input_ids int64 [B, S]; lengths int64 [B]; spans float32 [B, K, S], the pooling weights.
+Outputs <head> float32 [B, K, labels], raw logits.
+
+Built by hand because no exporter gives this: one matmul for Q, K and V, attention with the true lengths as key mask,
+and static int8 throughout (u8 activations with ranges known beforehand, s8 weights per output channel). Static, so a
+text's score never depends on its batch-mates. Weights use 7 bits: without VNNI, pairs of u8*s8 products are added with
+saturation to int16 (vpmaddubsw); 2 * 255 * 63 fits, 2 * 255 * 127 does not, and scores would differ between CPUs.
+
+Needs numpy and onnx only. `weights` are named as models/network.py saves them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+MS = "com.microsoft"
+LEVELS = 63
+Floats = npt.NDArray[np.float32]
+Ranges = Mapping[str, tuple[float, float]]
+"""Name of a matmul's input ("0.qkv", "0.attended", "0.up", "0.down") -> the least and greatest value seen in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What the graph needs of a BERT config."""
+
+    layers: int
+    attention_heads: int
+    hidden: int
+    epsilon: float
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Encoder":
+        return cls(
+            config["num_hidden_layers"], config["num_attention_heads"], config["hidden_size"], config["layer_norm_eps"]
+        )
+
+
+class Nodes:
+    """Collects nodes and constants; each method adds one and returns its output's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, value: npt.NDArray[Any]) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(
+        self, op: str, inputs: Sequence[str], *, outputs: Sequence[str] = (), domain: str = "", **attributes: Any
+    ) -> str:
+        name = f"{op}_{len(self.nodes)}"
+        out = list(outputs) or [name]
+        self.nodes.append(helper.make_node(op, list(inputs), out, name=name, domain=domain, **attributes))
+        return out[0]
+
+
+def quantize_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Symmetric 7-bit weights [in, out] and one scale for each output, float32 [out]."""
+    scale = np.abs(weight).max(0) / LEVELS
+    scale[scale == 0] = 1
+    return np.clip(np.round(weight / scale), -LEVELS, LEVELS).astype(np.int8), scale.astype(np.float32)
+
+
+def activation_scale(low: float, high: float) -> tuple[np.float32, np.uint8]:
+    """Scale and zero point of u8 for values in [low, high]; zero is always exact."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = np.float32(max(high - low, 1e-6) / 255)
+    return scale, np.uint8(np.clip(round(-low / scale), 0, 255))
+
+
+class Builder:
+    """One graph. With `ranges` the matmuls are int8; without, float32, and `observed` names what to measure."""
+
+    def __init__(self, weights: Mapping[str, Floats], encoder: Encoder, ranges: Ranges | None) -> None:
+        self.g = Nodes()
+        self.w = weights
+        self.encoder = encoder
+        self.ranges = ranges
+        self.observed: dict[str, str] = {}
+
+    def const(self, name: str) -> str:
+        return self.g.constant(self.w[name])
+
+    def norm(self, x: str, name: str) -> str:
+        pair = [self.const(f"{name}.weight"), self.const(f"{name}.bias")]
+        return self.g.add("LayerNormalization", [x, *pair], axis=-1, epsilon=self.encoder.epsilon)
+
+    def matmul(self, x: str, weight: Floats, bias: Floats | None, name: str) -> str:
+        """x [.., in] @ weight [in, out] + bias."""
+        self.observed[name] = x
+        if self.ranges is None:
+            y = self.g.add("MatMul", [x, self.g.constant(weight)])
+            return y if bias is None else self.g.add("Add", [y, self.g.constant(bias)])
+        scale, zero = (self.g.constant(np.array(value)) for value in activation_scale(*self.ranges[name]))
+        quantized = self.g.add("QuantizeLinear", [x, scale, zero])
+        columns, scales = (self.g.constant(value) for value in quantize_columns(weight))
+        zeros = self.g.constant(np.zeros(weight.shape[1], np.int8))
+        inputs = [quantized, columns, scale, scales, zero, zeros]
+        return self.g.add("MatMulIntegerToFloat", inputs + ([] if bias is None else [self.g.constant(bias)]), domain=MS)
+
+    def embeddings(self) -> str:
+        """Word + position + type 0. In int8 the word table has a scale a row and is dequantized after the gather."""
+        g, at = self.g, "encoder.embeddings."
+        words = self.w[f"{at}word_embeddings.weight"]
+        if self.ranges is None:
+            x = g.add("Gather", [g.constant(words), "input_ids"])
+        else:
+            scale = np.maximum(np.abs(words).max(1, keepdims=True) / 127, 1e-12).astype(np.float32)
+            rows = g.add("Gather", [g.constant(np.round(words / scale).astype(np.int8)), "input_ids"])
+            scales = g.add("Gather", [g.constant(scale), "input_ids"])
+            x = g.add("Mul", [g.add("Cast", [rows], to=TensorProto.FLOAT), scales])
+        places = self.w[f"{at}position_embeddings.weight"] + self.w[f"{at}token_type_embeddings.weight"][:1]
+        zero, one, two = (g.constant(np.array([n], np.int64)) for n in range(3))
+        width = g.add("Slice", [g.add("Shape", ["input_ids"]), one, two])
+        x = g.add("Add", [x, g.add("Slice", [g.constant(places), zero, width])])
+        return self.norm(x, f"{at}LayerNorm")
+
+    def layer(self, x: str, n: int) -> str:
+        g, at = self.g, f"encoder.encoder.layer.{n}."
+        parts = [f"{at}attention.self.{part}" for part in ("query", "key", "value")]
+        weight = np.concatenate([self.w[f"{part}.weight"].T for part in parts], 1)
+        bias = np.concatenate([self.w[f"{part}.bias"] for part in parts])
+        qkv = self.matmul(x, weight, bias, f"{n}.qkv")
+        names = [f"{part}_{n}" for part in ("query", "key", "value")]
+        g.add("Split", [qkv], outputs=names, axis=-1, num_outputs=3)
+        mixed = g.add(
+            "MultiHeadAttention", [*names, "", "key_lengths"], domain=MS, num_heads=self.encoder.attention_heads
+        )
+        out = f"{at}attention.output.dense"
+        mixed = self.matmul(mixed, self.w[f"{out}.weight"].T, self.w[f"{out}.bias"], f"{n}.attended")
+        x = self.norm(g.add("Add", [mixed, x]), f"{at}attention.output.LayerNorm")
+        up, down = f"{at}intermediate.dense", f"{at}output.dense"
+        wide = self.matmul(x, self.w[f"{up}.weight"].T, None, f"{n}.up")
+        wide = g.add("BiasGelu", [wide, self.const(f"{up}.bias")], domain=MS)
+        narrow = self.matmul(wide, self.w[f"{down}.weight"].T, self.w[f"{down}.bias"], f"{n}.down")
+        # plain Add + LayerNormalization: SkipLayerNormalization is the slower one on a CPU
+        return self.norm(g.add("Add", [narrow, x]), f"{at}output.LayerNorm")
+
+    def build(self, heads: Mapping[str, int], *, observe: bool) -> onnx.ModelProto:
+        g = self.g
+        g.add("Cast", ["lengths"], outputs=["key_lengths"], to=TensorProto.INT32)
+        x = self.embeddings()
+        for n in range(self.encoder.layers):
+            x = self.layer(x, n)
+        pooled = g.add("MatMul", ["spans", x])
+        for head in heads:
+            logits = g.add("MatMul", [pooled, g.constant(self.w[f"heads.{head}.weight"].T)])
+            g.add("Add", [logits, self.const(f"heads.{head}.bias")], outputs=[head])
+        info, ints, floats = helper.make_tensor_value_info, TensorProto.INT64, TensorProto.FLOAT
+        inputs = [
+            info("input_ids", ints, ["B", "S"]),
+            info("lengths", ints, ["B"]),
+            info("spans", floats, ["B", "K", "S"]),
+        ]
+        outputs = [info(head, floats, ["B", "K", labels]) for head, labels in heads.items()]
+        if observe:
+            outputs += [info(name, floats, None) for name in dict.fromkeys(self.observed.values())]
+        return helper.make_model(
+            helper.make_graph(g.nodes, "gretchen", inputs, outputs, g.constants),
+            opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid(MS, 1)],
+            ir_version=10,
+            producer_name="gretchen",
+        )
+
+
+def build(
+    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int], ranges: Ranges | None = None
+) -> onnx.ModelProto:
+    """The model to serve: int8 with `ranges`, float32 without. `heads` is name -> number of labels, `config` BERT's."""
+    return Builder(weights, Encoder.of(config), ranges).build(heads, observe=False)
+
+
+def build_observed(
+    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int]
+) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """The float32 model with every matmul's input as an output, and matmul name -> that output's name."""
+    builder = Builder(weights, Encoder.of(config), None)
+    return builder.build(heads, observe=True), builder.observed

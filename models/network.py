@@ -1,0 +1,61 @@
+"""The network: a BERT encoder, spans pooled out of its last hidden state, one linear classifier a head.
+
+A text is span 0, its entities spans 1..K, so N entities cost one pass (models/graph.py serves the same arithmetic).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModel, BertConfig, BertModel
+
+from models.errors import InputError
+from models.tasks import Head
+
+
+class SpanClassifier(nn.Module):  # type: ignore[misc]
+    """logits[head] [B, K, labels] of input_ids [B, S], mask [B, S] and pooling weights spans [B, K, S]."""
+
+    def __init__(self, encoder: BertModel, heads: Mapping[str, Head], dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict(
+            {h.name: nn.Linear(encoder.config.hidden_size, len(h.labels)) for h in heads.values()}
+        )
+
+    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor, spans: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        pooled = self.dropout(torch.bmm(spans, hidden))
+        return {name: head(pooled) for name, head in self.heads.items()}
+
+
+def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> SpanClassifier:
+    """A pretrained encoder with fresh heads. Attention dropout is off: it costs the fast kernel and gained nothing."""
+    try:
+        encoder = AutoModel.from_pretrained(base, attention_probs_dropout_prob=0.0, add_pooling_layer=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
+    if not isinstance(encoder, BertModel):
+        raise InputError(f"{base}: a {type(encoder).__name__}; the exported graph is BERT's, give a BERT-like base")
+    return SpanClassifier(encoder, heads, dropout)
+
+
+def save(model: SpanClassifier, directory: Path) -> None:
+    """config.json and model.safetensors; the caller makes it atomic."""
+    model.encoder.config.to_json_file(directory / "config.json")
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, directory / "model.safetensors")
+
+
+def load(directory: Path, heads: Mapping[str, Head]) -> SpanClassifier:
+    """What `save` wrote. Raises InputError if it is not there or has other heads."""
+    try:
+        config = BertConfig.from_json_file(directory / "config.json")
+        model = SpanClassifier(BertModel(config, add_pooling_layer=False), heads)
+        model.load_state_dict(load_file(directory / "model.safetensors"))
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{directory}: no fine-tuned model of this task: {error}") from None
+    model.eval()
+    return model
