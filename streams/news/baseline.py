@@ -8,7 +8,7 @@ import msgspec
 HALF_LIFE_H = 7 * 24.0
 KEEP = 0.5 ** (1 / HALF_LIFE_H)
 KEEP_DAY = 0.5 ** (24 / HALF_LIFE_H)
-PRIOR_COUNT, PRIOR_H = 0.5, 1.0  # half a negative an hour, worth one hour of watching: wide, and soon outweighed
+PRIOR_COUNT, PRIOR_H = 0.5, 0.25  # half a negative in a quarter of an hour: wide, and outweighed within a day
 PROFILE_SHRINK = 12.0  # counts an hour of the day must have shown to be trusted half
 DISPERSION, DISPERSION_WEIGHT = 0.3, 2.0
 LONGEST_GAP_H = 60 * 24  # a longer silence says no more than this one
