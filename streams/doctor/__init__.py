@@ -1,0 +1,1 @@
+"""What is wrong with an installation, in the user's words: `local` looks at this machine, `cluster` at Kafka."""
