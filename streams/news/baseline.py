@@ -1,18 +1,27 @@
-"""What an entity's past lets expect: a Gamma-Poisson rate with forgetting, the hour of the day, the dispersion.
+"""What an entity's past lets expect: a Gamma-Poisson rate that forgets, hours of the day, dispersion, the tail.
 
-Learned hour by hour, from hours that are complete: past them no late record is counted any more.
+Learned hour by hour, from hours that are complete: past them no late record is counted any more. Each day's most
+unlikely moment teaches how heavy the tail really is.
 """
+
+from math import log
 
 import msgspec
 
-HALF_LIFE_H = 7 * 24.0
+HALF_LIFE_H = 30 * 24.0
 KEEP = 0.5 ** (1 / HALF_LIFE_H)
 KEEP_DAY = 0.5 ** (24 / HALF_LIFE_H)
 PRIOR_COUNT, PRIOR_H = 0.5, 0.25  # half a negative in a quarter of an hour: wide, and outweighed within a day
-PROFILE_SHRINK = 12.0  # counts an hour of the day must have shown to be trusted half
+PROFILE_SHRINK = 4.0  # an hour of the day is trusted half when the level alone had made so many due in it
 DISPERSION, DISPERSION_WEIGHT = 0.3, 2.0
 LONGEST_GAP_H = 60 * 24  # a longer silence says no more than this one
-ROBUST = 4.0  # an hour teaches at most this many standard deviations above what was expected
+ROBUST = 3.0  # an hour teaches at most this many standard deviations above what was expected
+SETTLED_H = 6.0  # before, the level itself is still climbing: its error is no rhythm and no dispersion
+KEEP_HEAVY = 0.5 ** (1 / 30)  # a day's
+DUE_A_DAY = log(100) + 0.577  # expected largest -log(p) of a day of about 100 independent looks, were the model right
+HEAVY_DAYS = 3.0  # days of that, as the prior
+HEAVY_CAP = 4.0  # a day teaches at most so many times what was due: a real surge is no tail
+SMALLEST_P = 1e-300
 
 
 class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -25,6 +34,10 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
     squares: float = 0.0
     by_hour: list[float] = []  # 24 counts
     due_by_hour: list[float] = []  # 24: what the level alone would have had
+    day: int | None = None  # the day that `surprise` is about
+    surprise: float = 0.0  # its largest -log(p) so far
+    surprises: float = 0.0
+    due_surprises: float = 0.0
 
     def level(self) -> float:
         """Negatives an hour, the time of day apart."""
@@ -40,6 +53,15 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
         """Variance in excess of Poisson's, over the mean's square, the level's own uncertainty included."""
         own = (self.excess + DISPERSION * DISPERSION_WEIGHT) / (self.squares + DISPERSION_WEIGHT)
         return max(0.02, own) + 1.0 / (PRIOR_COUNT + self.count)
+
+    def heaviness(self) -> float:
+        """How many times larger surprises are than the model alone would have them, at least 1."""
+        prior = HEAVY_DAYS * DUE_A_DAY
+        return max(1.0, (self.surprises + prior) / (self.due_surprises + prior))
+
+    def calibrated(self, p_value: float) -> float:
+        """A p-value under the heavier tail that was seen: p^(1/heaviness)."""
+        return p_value if p_value >= 1.0 else max(p_value, SMALLEST_P) ** (1.0 / self.heaviness())
 
     def expected(self, from_s: float, to_s: float) -> float:
         """Negatives expected between two moments."""
@@ -77,9 +99,30 @@ def learn(new: Baseline, hour: int, negatives: int) -> None:
     mean = level * factor
     spread = (mean + new.dispersion() * mean * mean) ** 0.5
     taken = min(float(negatives), mean + ROBUST * spread + 1.0)
-    new.excess = new.excess * KEEP + (taken - mean) ** 2 - taken
-    new.squares = new.squares * KEEP + mean * mean
+    if new.exposure_h >= SETTLED_H:
+        new.excess = new.excess * KEEP + (taken - mean) ** 2 - taken
+        new.squares = new.squares * KEEP + mean * mean
+        new.by_hour[slot] = new.by_hour[slot] * KEEP_DAY + taken
+        new.due_by_hour[slot] = new.due_by_hour[slot] * KEEP_DAY + level
     new.count = new.count * KEEP + taken
     new.exposure_h = new.exposure_h * KEEP + factor
-    new.by_hour[slot] = new.by_hour[slot] * KEEP_DAY + taken
-    new.due_by_hour[slot] = new.due_by_hour[slot] * KEEP_DAY + level
+
+
+def surprised(baseline: Baseline, day: int, p_value: float) -> Baseline:
+    """A baseline that knows of a p-value (not calibrated) met on a day; a day is learned from when the next begins.
+
+    The same object if the day had seen a smaller one. A day before the current one counts as the current one.
+    """
+    if baseline.exposure_h < SETTLED_H:
+        return baseline
+    met = -log(max(p_value, SMALLEST_P))
+    if baseline.day is not None and day <= baseline.day:
+        return baseline if met <= baseline.surprise else msgspec.structs.replace(baseline, surprise=met)
+    surprises, due = baseline.surprises, baseline.due_surprises
+    if baseline.day is not None:
+        surprises = surprises * KEEP_HEAVY + min(baseline.surprise, HEAVY_CAP * DUE_A_DAY)
+        due = due * KEEP_HEAVY + DUE_A_DAY
+        silent = day - baseline.day - 1
+        surprises *= KEEP_HEAVY**silent
+        due = due * KEEP_HEAVY**silent + DUE_A_DAY * (1 - KEEP_HEAVY**silent) / (1 - KEEP_HEAVY)
+    return msgspec.structs.replace(baseline, day=day, surprise=met, surprises=surprises, due_surprises=due)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from streams.news.baseline import Baseline, learned
+from streams.news.baseline import Baseline, learned, surprised
 from streams.news.tails import tail
 from streams.news.windows import BUCKET_S, FINE, HOURS, Episode, Mention, WindowState, advance, count, moment
 from streams.records import EntityObservation, Transition
@@ -25,7 +25,7 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     windows_s: tuple[float, ...] = (900.0, 3600.0, 7200.0)
     lateness_s: float = 7200.0
     minimum: int = 5  # fewer negatives are never a surge
-    open_p: float = 1e-4
+    open_p: float = 3e-5
     hot_p: float = 1e-2  # hysteresis: an open episode stays hot while this unlikely
     warning_p: float = 1e-6
     critical_p: float = 1e-10
@@ -100,7 +100,7 @@ def learn_past(state: WindowState, rule: SurgeRule) -> None:
 
 
 def judge(state: WindowState, rule: SurgeRule) -> Verdict:
-    """The window that is the least likely; p is corrected for having looked at several (Bonferroni)."""
+    """The window that is the least likely; p is corrected for having looked at several (Bonferroni), no more."""
     end_s = (state.head + 1) * BUCKET_S
     best = Verdict(1.0, 0, 0.0, rule.windows_s[0])
     for span_s in rule.windows_s:
@@ -117,12 +117,13 @@ def judge(state: WindowState, rule: SurgeRule) -> Verdict:
 def decide(state: WindowState, rule: SurgeRule) -> list[Transition]:
     """The transition that a new negative brings about, if any."""
     assert state.clock_s is not None
-    if state.episode is None and state.clock_s < state.quiet_until_s:
-        return []
     verdict = judge(state, rule)
+    calibrated = state.baseline.calibrated(verdict.p_value)
+    state.baseline = surprised(state.baseline, int(state.clock_s // 86_400), verdict.p_value)
+    verdict = msgspec.structs.replace(verdict, p_value=calibrated)
     if state.episode is not None:
         return grow(state, state.episode, verdict, rule)
-    if verdict.p_value > rule.open_p:
+    if verdict.p_value > rule.open_p or state.clock_s < state.quiet_until_s:
         return []
     opened = moment(state.clock_s)
     state.episode = Episode(
