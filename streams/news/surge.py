@@ -29,6 +29,7 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hot_p: float = 1e-2  # hysteresis: an open episode stays hot while this unlikely
     warning_p: float = 1e-6
     critical_p: float = 1e-10
+    critical_minimum: int = 12  # however unlikely, fewer are a warning
     growth: float = 2.0  # told again when the count has grown this many times
     calm_s: float = 3600.0  # over when it was not hot for so long
     cooldown_s: float = 6 * 3600.0  # no new episode so long after one
@@ -130,7 +131,7 @@ def decide(state: WindowState, rule: SurgeRule) -> list[Transition]:
         id=f"{state.entity}:{opened.isoformat(timespec='seconds').replace('+00:00', 'Z')}",
         opened_s=state.clock_s,
         hot_s=state.clock_s,
-        severity=severity_of(verdict.p_value, rule),
+        severity=severity_of(verdict, rule),
         reported=verdict.negatives,
         negatives=verdict.negatives,
         expected_per_s=verdict.expected / verdict.span_s,
@@ -144,7 +145,7 @@ def grow(state: WindowState, episode: Episode, verdict: Verdict, rule: SurgeRule
     """Keep an open episode; tell it again when it doubled or became more severe."""
     assert state.clock_s is not None
     hot = verdict.p_value <= rule.hot_p
-    severity = max(episode.severity, severity_of(verdict.p_value, rule), key=SEVERITIES.index)
+    severity = max(episode.severity, severity_of(verdict, rule), key=SEVERITIES.index)
     larger = verdict.negatives >= rule.growth * episode.reported or severity != episode.severity
     state.episode = msgspec.structs.replace(
         episode,
@@ -168,8 +169,11 @@ def resolve(state: WindowState, rule: SurgeRule) -> list[Transition]:
     return [told(state, episode, "resolved", verdict, over_s)]
 
 
-def severity_of(p_value: float, rule: SurgeRule) -> Severity:
-    return "critical" if p_value <= rule.critical_p else "warning" if p_value <= rule.warning_p else "info"
+def severity_of(verdict: Verdict, rule: SurgeRule) -> Severity:
+    """How unlikely, and how large."""
+    if verdict.p_value <= rule.critical_p and verdict.negatives >= rule.critical_minimum:
+        return "critical"
+    return "warning" if verdict.p_value <= rule.warning_p else "info"
 
 
 def told(

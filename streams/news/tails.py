@@ -13,7 +13,7 @@ def tail(count: int, mean: float, dispersion: float) -> float:
     """P(Y >= count) for a count Y with `mean` and variance mean + dispersion * mean^2.
 
     That is I_q(count, 1/dispersion), q = mean / (mean + 1/dispersion), the regularized incomplete beta function
-    (Johnson, Kemp and Kotz, Univariate Discrete Distributions, 3rd ed., section 5.6).
+    (Johnson, Kemp and Kotz, Univariate Discrete Distributions, chapter 5).
     """
     if count <= 0:
         return 1.0

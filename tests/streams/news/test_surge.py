@@ -98,6 +98,12 @@ def test_severity_grows_with_how_unlikely_it_is() -> None:
     assert SEVERITIES.index(small) < SEVERITIES.index(large) == 2
 
 
+def test_a_few_headlines_are_never_critical_however_unlikely() -> None:
+    told = fold(stream(ordinary(5, a_day=1), burst(5 * DAY, RULE.critical_minimum - 1, 600)))[1]
+    assert told[-1].p_value < RULE.critical_p
+    assert all(each.severity != "critical" for each in told)
+
+
 def test_evidence_is_the_distinct_bad_headlines_of_the_surge() -> None:
     surge = [seen(100 + i, 5 * DAY + i * 200, text=f"Profit warning number {i // 2} at Nokia") for i in range(12)]
     _, told = fold([*stream(ordinary(5)), *surge])
