@@ -1,0 +1,83 @@
+"""What may enter: bytes in, a record or a reason out. Pure; the reasons are a closed set, for metrics and headers."""
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeVar
+
+import msgspec
+
+from streams.records import News, Question, Record
+
+Reason = Literal[
+    "empty", "not-json", "schema", "version", "text-blank", "text-too-long", "text-control", "date", "engine"
+]
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+DETAIL_CHARS = 300
+
+In = TypeVar("In", bound=Record)
+
+
+class Refused(Exception):
+    """A record that can't be taken; `detail` never holds the record's own text."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason: Reason = reason
+        self.detail = detail[:DETAIL_CHARS]
+
+
+def decode(value: bytes | None, kind: type[In], ce_type: str | None = None) -> In:
+    """One record out of its bytes. Raises Refused."""
+    if ce_type is not None and ce_type != kind.TYPE:
+        raise Refused("version", f"got ce_type {ce_type[:80]!r}, wanted {kind.TYPE}")
+    if not value:
+        raise Refused("empty", "the record has no value")
+    try:
+        return msgspec.json.decode(value, type=kind)
+    except msgspec.ValidationError as error:
+        raise Refused("schema", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("not-json", str(error)) from None
+
+
+def decode_news(value: bytes | None, ce_type: str | None, now: datetime, max_chars: int, max_future_s: float) -> News:
+    """A headline whose text can be scored and whose date can be believed. Raises Refused."""
+    news = decode(value, News, ce_type)
+    check_text(news.text, max_chars)
+    check_date(news.published_at, now, max_future_s)
+    return news
+
+
+def decode_question(
+    value: bytes | None, ce_type: str | None, now: datetime, max_chars: int, max_future_s: float
+) -> Question:
+    """A question that can be understood. Raises Refused."""
+    question = decode(value, Question, ce_type)
+    check_text(question.text, max_chars)
+    check_date(question.asked_at, now, max_future_s)
+    return question
+
+
+def check_text(text: str, max_chars: int) -> None:
+    if len(text) > max_chars:
+        raise Refused("text-too-long", f"got {len(text)} characters, wanted at most {max_chars}")
+    if not text or text.isspace():
+        raise Refused("text-blank", "the text is empty or only white space")
+    if "\0" in text or any(unicodedata.category(c) == "Cs" for c in text if c >= "\ud800"):
+        raise Refused("text-control", "the text holds NUL or lone surrogates")
+
+
+def check_date(at: datetime | None, now: datetime, max_future_s: float) -> None:
+    if at is None:
+        return
+    try:
+        at = utc(at)
+    except OverflowError:
+        raise Refused("date", "the date is beyond the calendar") from None
+    if not EARLIEST <= at <= now + timedelta(seconds=max_future_s):
+        raise Refused("date", f"got {at.isoformat()}, wanted 1970 to at most {max_future_s:.0f} s from now")
+
+
+def utc(at: datetime) -> datetime:
+    """In UTC; a time without a zone is taken as UTC."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

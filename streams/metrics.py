@@ -1,0 +1,47 @@
+"""What a worker tells Prometheus. Base units, labels from closed sets; docs/metrics.md explains each."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+TOKENS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+
+
+class Metrics:
+    """One worker's metrics in one registry, which the caller passes in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.records_in = Counter("gretchen_records_in", "Records taken from a topic.", ["topic"], registry=registry)
+        self.records_out = Counter(
+            "gretchen_records_out", "Records acknowledged by Kafka.", ["topic"], registry=registry
+        )
+        self.batches = Counter("gretchen_batches", "Micro-batches finished.", ["agent"], registry=registry)
+        self.batch_tokens = Histogram(
+            "gretchen_batch_tokens", "Tokens of a micro-batch.", ["agent"], buckets=TOKENS, registry=registry
+        )
+        self.stage = Histogram(
+            "gretchen_stage_seconds",
+            "Time of one batch in a stage: queue (waiting for a thread), tokenize, infer, publish.",
+            ["agent", "stage"],
+            buckets=STAGE_S,
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "gretchen_latency_seconds",
+            "From a record's append to the acknowledgement of its outputs.",
+            ["agent"],
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "gretchen_consumer_lag_records",
+            "Records of a topic that the whole group has not committed; every worker exports it, so take the maximum.",
+            ["topic"],
+            registry=registry,
+        )
+        self.alerts = Counter("gretchen_alerts", "Alerts raised.", ["status", "severity"], registry=registry)
+        self.abstentions = Counter("gretchen_abstentions", "Questions handed over to a person.", registry=registry)
+        self.dead_letters = Counter("gretchen_dead_letters", "Records refused.", ["reason"], registry=registry)
+        self.truncated = Counter("gretchen_truncated_texts", "Texts longer than the model reads.", registry=registry)
+        self.ready = Gauge("gretchen_ready", "1 when partitions are assigned and tables recovered.", registry=registry)
