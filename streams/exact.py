@@ -2,11 +2,13 @@
 
 Delivery is at least once; effects are idempotent. In every batch, each step awaited before the next:
 
-    1. outputs to Kafka, with deterministic ids   2. new table values to the changelog   3. local store   4. ack the source
+    1. outputs to Kafka, with deterministic ids 2. new table values to the changelog 3. local store 4. ack the
+    source
 
-A kill between two steps makes the batch come again; ids and the watermarks inside the values make the second time a no-op.
-A worker that can't finish what it began stops at once (`fail_stop`) and is started again: going on would let a later record
-of a key overtake a lost one. Line numbers refer to faust-streaming 0.15.3; tests/streams/test_kill.py judges an upgrade.
+A kill between two steps makes the batch come again; ids and the watermarks inside the values make the second
+time a no-op. A worker that can't finish what it began stops at once (`fail_stop`) and is started again: going
+on would let a later record of a key overtake a lost one. Line numbers refer to faust-streaming 0.15.3;
+tests/streams/test_kill.py judges an upgrade.
 """
 
 import asyncio
@@ -49,8 +51,9 @@ class Output(NamedTuple):
 
 class ActiveSet(set[Any]):
     """Never false. Faust hands its live set of active partitions to the fetcher thread, where an EMPTY set means all
-    partitions (aiokafka's fetcher.py:1221): a long poll that meets a rebalance drains paused partitions, Faust discards what
-    it got (transport/consumer.py:758), and the position has moved on: holes, or a recovery that never ends."""
+    partitions (aiokafka's fetcher.py:1221): a long poll that meets a rebalance drains paused partitions, Faust
+    discards what it got (transport/consumer.py:758), and the position has moved on: holes, or a recovery that
+    never ends."""
 
     def __bool__(self) -> bool:
         return True
@@ -59,10 +62,11 @@ class ActiveSet(set[Any]):
 class ExactRecovery(Recovery):  # type: ignore[misc]
     """The end of a recovery in a safe order: seek, resume the flow, and stream partitions last.
 
-    Faust (tables/recovery.py:624-667) resumes the partitions, then seeks, then flow_control.resume() empties every queue
-    (mode/utils/queues.py:97-101): records fetched meanwhile are gone until the next rebalance, the partition's commits stall,
-    and later records lift the watermark over the missing ones. It also resumes the flow although a newer rebalance has
-    suspended it already (the generation changes only at the end of a rebalance).
+    Faust (tables/recovery.py:624-667) resumes the partitions, then seeks, then flow_control.resume() empties
+    every queue (mode/utils/queues.py:97-101): records fetched meanwhile are gone until the next rebalance, the
+    partition's commits stall, and later records lift the watermark over the missing ones. It also resumes the
+    flow although a newer rebalance has suspended it already (the generation changes only at the end of a
+    rebalance).
     """
 
     _seen = -1
@@ -109,6 +113,8 @@ class ExactRecovery(Recovery):  # type: ignore[misc]
 
 class ExactTables(faust.tables.TableManager):  # type: ignore[misc]
     """Recovers by ExactRecovery."""
+
+    _recovery: ExactRecovery | None
 
     @property
     def recovery(self) -> ExactRecovery:
@@ -171,7 +177,7 @@ class ExactApp(faust.App):  # type: ignore[misc]
                 for each in outputs
             ]
             return [await future for future in futures]
-        except Exception as error:  # noqa: BLE001 - whatever it is, the batch can't be acknowledged
+        except Exception as error:
             self.fail_stop(f"publish: {error!r}")
             raise
 
@@ -235,7 +241,8 @@ def credentials(settings: Settings) -> Any:
 
 class Fence:
     """A rebalance waits for the batches at work before the group may hand their partitions on: Faust awaits the
-    on_partitions_revoked signal before it rejoins. (stream_wait_empty=True waits too, but can hang on unacked events.)"""
+    on_partitions_revoked signal before it rejoins. (stream_wait_empty=True waits too, but can hang on unacked
+    events.)"""
 
     def __init__(self, app: ExactApp, timeout_s: float) -> None:
         self._app, self._timeout_s, self._busy, self._idle = app, timeout_s, 0, asyncio.Event()
@@ -332,8 +339,9 @@ async def batches(
 class ExactTable(faust.Table):  # type: ignore[misc]
     """Values are bytes. Writes go to the changelog first, acked, then to the local store together with their offset.
 
-    Faust's __setitem__ puts into RocksDB at once and sends the changelog later: after a kill -9 the local store holds a value
-    that the changelog never got, the watermark in it skips the replay, and the next owner never sees it.
+    Faust's __setitem__ puts into RocksDB at once and sends the changelog later: after a kill -9 the local store
+    holds a value that the changelog never got, the watermark in it skips the replay, and the next owner never
+    sees it.
     """
 
     async def put(self, partition: int, values: Mapping[str, tuple[int, bytes]]) -> None:
@@ -382,7 +390,8 @@ class ExactTable(faust.Table):  # type: ignore[misc]
             _current_event.reset(token)
 
     def apply_changelog_batch(self, batch: Any) -> None:
-        """Recovery: the value that has seen most of its source wins, not the last written one: a zombie (paused past its
+        """Recovery: the value that has seen most of its source wins, not the last written one: a zombie (paused past
+            its
         session) may append an old value after the new owner's."""
         best: dict[tuple[int, str], Any] = {}
         for event in batch:

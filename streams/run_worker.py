@@ -36,8 +36,8 @@ def serve_endpoints(settings: Settings, app: ExactApp, registry: CollectorRegist
     """/metrics, /healthz and /readyz in a thread of their own, so that a busy loop still answers."""
 
     class Endpoints(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
-            pages = {
+        def do_GET(self) -> None:
+            pages: dict[str, Callable[[], tuple[int, bytes]]] = {
                 "/metrics": lambda: (200, generate_latest(registry)),
                 "/healthz": lambda: (200, b"ok\n"),
                 "/readyz": lambda: (200, b"ready\n") if app.ready else (503, b"not ready\n"),

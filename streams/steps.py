@@ -1,4 +1,5 @@
-"""The agents' shells: take a batch, decide by pure functions, publish, keep the tables, acknowledge; always in that order."""
+"""The agents' shells: take a batch, decide by pure functions, publish, keep the tables, acknowledge; always in
+that order."""
 
 import time
 from collections.abc import Callable, Sequence
