@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ MAVEN_URL = "https://repo1.maven.org/maven2"
 DOWNLOADS = 4  # at once: more than a few is rude to the repository and no faster
 ATTEMPTS = 4  # in a row without a byte of progress
 BACKOFF_S = 0.5
+SILENCE_S = 8.0  # without a byte; also the longest that a Ctrl-C waits for a stalled download
 
 Progress = Callable[[int], None]
 """Told how many bytes more are there; called from several threads."""
@@ -125,9 +125,9 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 def fetch_all(wanted: list[Jar], folder: Path, base_url: str, tell: Progress) -> None:
     stop = threading.Event()
-    timeout = httpx.Timeout(30.0, connect=10.0)
+    headers = {"Accept-Encoding": "identity"}  # a mirror must send the very bytes, and ranges of them
     with (
-        httpx.Client(timeout=timeout, follow_redirects=True) as client,
+        httpx.Client(timeout=SILENCE_S, follow_redirects=True, headers=headers) as client,
         ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="fetch") as pool,
     ):
         largest_first = sorted(wanted, key=lambda jar: -jar.bytes)
@@ -145,16 +145,17 @@ def fetch(
 ) -> None:
     """One jar into `folder`, resumed from its `.part` if there is one. Raises BrokerUnavailable, OSError."""
     url, part = f"{base_url}/{jar.path}", folder / f"{jar.name}.part"
+    stop = stop or threading.Event()
     resumed, failures = part.exists(), 0
+    tell(size_of(part))
     while True:
         before = size_of(part)
         try:
-            read_into(client, url, part, jar.bytes, tell, stop or threading.Event())
+            read_into(client, url, part, jar.bytes, tell, stop)
         except httpx.TransportError as error:
             failures = 0 if size_of(part) > before else failures + 1
-            if failures >= ATTEMPTS:
+            if failures >= ATTEMPTS or stop.wait(BACKOFF_S * 2**failures):
                 raise BrokerUnavailable(unreachable(base_url, error)) from None
-            time.sleep(BACKOFF_S * 2**failures)
             continue
         if is_whole(part, jar):
             part.replace(folder / jar.name)

@@ -26,19 +26,17 @@ def startup_cache(java: Java, folder: Path, record: Callable[[Path], None]) -> P
     if path.exists():
         return path
     failed, part = path.with_suffix(".failed"), path.with_suffix(".part")
-    with suppress(OSError, BrokerUnavailable), (folder / ".record-lock").open("w") as lock_file:
+    with suppress(OSError), (folder / ".record-lock").open("w") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if failed.exists():
             return None
         if not path.exists():
-            failed.write_text("recording began; if this stays, it did not work\n")
             try:
                 record(part)
                 part.replace(path)
-                failed.unlink()
-            except KeyboardInterrupt:
-                failed.unlink(missing_ok=True)
-                raise
+            except (OSError, BrokerUnavailable) as error:
+                failed.write_text(f"{error}\n")
+                return None
         return path
     return None
 

@@ -1,12 +1,17 @@
 """Fetching Kafka's jars from a repository that is slow, cut off, wrong or away: a local server plays all of them."""
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from models.errors import BrokerUnavailable
@@ -23,6 +28,9 @@ class Repository:
     statuses: list[int] = field(default_factory=list)  # of each coming answer; then 200 or 206
     ranges: list[str | None] = field(default_factory=list)
     honors_range: bool = True
+    stalled: threading.Event = field(default_factory=threading.Event)  # set by the first answer once `stalls`
+    stalls: bool = False
+    released: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def add(self, artifact: str, content: bytes) -> Jar:
@@ -50,6 +58,11 @@ def repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
+            if served.stalls:
+                self.wfile.write(rest[:1000])
+                served.stalled.set()
+                served.released.wait(60)
+                return
             self.wfile.write(rest[: served.cut_after.pop(0)] if served.cut_after else rest)
 
         def log_message(self, *_: object) -> None:
@@ -61,6 +74,7 @@ def repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
     served.url = f"http://127.0.0.1:{server.server_port}/maven2"
     served.files = {}
     yield served
+    served.released.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -218,3 +232,33 @@ def test_a_damaged_lock_is_one_line(tmp_path: Path) -> None:
     )
     with pytest.raises(BrokerUnavailable, match=r"broker\.lock: .*reinstall gretchen"):
         read_lock(tmp_path / "broker.lock")
+
+
+def test_ctrl_c_ends_a_stalled_download_soon_and_keeps_what_came(
+    repository: Repository, environ: dict[str, str], tmp_path: Path
+) -> None:
+    lock = lock_of(repository, first=BODY)
+    repository.stalls = True
+    (tmp_path / "lock").write_bytes(msgspec.json.encode(lock))
+    program = """
+import sys; from pathlib import Path; from streams.broker.jars import fetch_jars, read_lock
+try:
+    fetch_jars(read_lock(Path(sys.argv[1])))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    child = subprocess.Popen([sys.executable, "-c", program, tmp_path / "lock"], env={**os.environ, **environ})
+    assert repository.stalled.wait(60)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 130
+    assert (jars_dir(lock, environ) / "first-1.0.jar.part").read_bytes() == BODY[:1000]
+
+
+def test_the_bar_counts_what_is_there_already(repository: Repository, environ: dict[str, str]) -> None:
+    lock = lock_of(repository, first=BODY)
+    part = jars_dir(lock, environ) / "first-1.0.jar.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(BODY[:200_000])
+    told: list[int] = []
+    fetch_jars(lock, environ, lambda files, size: told.append)
+    assert sum(told) == len(BODY)
