@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
 
 from models.errors import SettingsError
 from streams.settings import Settings
@@ -28,7 +29,19 @@ log = logging.getLogger("gretchen.page")
 class Server(uvicorn.Server):
     """Ends the open event streams before it waits for the connections to close, and does not raise signals again."""
 
-    hub: Hub
+    def __init__(self, app: Starlette, hub: Hub) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # a client must not choose the address it is rated by
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        super().__init__(config)
+        self.hub = hub
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.hub.close()
@@ -79,18 +92,7 @@ async def serve_on(sock: socket.socket, settings: Settings, tell: Callable[[str]
     registry = CollectorRegistry()
     measure(hub, registry)
     app = create_app(hub, feed.ask, settings.page_host, registry=registry)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # a client must not choose the address it is rated by
-        server_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = Server(config)
-    server.hub = hub
+    server = Server(app, hub)
     host, port = sock.getsockname()[:2]
     tell(f"Gretchen's page: http://{f'[{host}]' if ':' in host else host}:{port}/")
     if not is_loopback(settings.page_host):

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import uvicorn
-
 from models.errors import BrokerUnavailable
 from streams.records import Question
 from streams.web.app import create_app
@@ -46,10 +44,7 @@ class LivePage:
     async def run(self) -> None:
         self.loop = asyncio.get_running_loop()
         app = create_app(self.hub, self.ask, "127.0.0.1", self.allowance)
-        self.server = Server(
-            uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=2)
-        )
-        self.server.hub = self.hub
+        self.server = Server(app, self.hub)
         pumping = asyncio.create_task(pump(self.hub, 0.05))
         self.loop.call_soon(self.running.set)
         await self.server.serve(sockets=[self.socket])

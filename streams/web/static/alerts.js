@@ -1,7 +1,7 @@
 // Alerts: the open episodes first, each with the headlines behind it.
 
 import { byId, el, reconcile, said, setText } from "./dom.js";
-import { fullTime, odds, percent, time } from "./format.js";
+import { fullTime, minute, odds, percent } from "./format.js";
 import { mark, spoken } from "./marks.js";
 
 const KEPT = 100;
@@ -78,9 +78,9 @@ export class Alerts {
 }
 
 function stage(item) {
-  if (item.status === "resolved") return `resolved ${time(item.at)}`;
-  if (item.status === "grew") return `open since ${time(item.opened_at)}, grew ${time(item.at)}`;
-  return `open since ${time(item.opened_at)}`;
+  if (item.status === "resolved") return `resolved ${minute(item.at)}`;
+  if (item.status === "grew") return `open since ${minute(item.opened_at)}, grew ${minute(item.at)}`;
+  return `open since ${minute(item.opened_at)}`;
 }
 
 function evidence(item, unfolded) {
@@ -88,7 +88,7 @@ function evidence(item, unfolded) {
     el("summary", {}, `${item.evidence.length} ${item.evidence.length === 1 ? "headline" : "headlines"} behind it`),
     el("ol", { class: "evidence" }, ...item.evidence.map((one) =>
       el("li", {},
-        el("time", { datetime: one.at, title: fullTime(one.at) }, time(one.at)),
+        el("time", { datetime: one.at, title: fullTime(one.at) }, minute(one.at)),
         el("span", {}, said(one.text, one.url), one.source ? el("span", { class: "hint" }, `  ${one.source}`) : null),
         el("span", { class: "weight negative", title: "How negative the model finds it" }, spoken("negative "), percent(one.negative))))));
 }

@@ -16,6 +16,7 @@ export class Chat {
     this.list = byId("talk");
     this.input = byId("question");
     this.heldDown = true;
+    this.chosen = false;
     byId("ask").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.input.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -29,8 +30,10 @@ export class Chat {
     this.list.addEventListener("scroll", () => { this.heldDown = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40; });
   }
 
-  choose(mine) {
+  /** `chosen` by a person: until then the page shows the conversation that has something in it. */
+  choose(mine, chosen = true) {
     this.mine = mine;
+    this.chosen ||= chosen;
     byId("tab-mine").setAttribute("aria-selected", String(mine));
     byId("tab-all").setAttribute("aria-selected", String(!mine));
     byId("tab-mine").tabIndex = mine ? 0 : -1;
@@ -46,10 +49,16 @@ export class Chat {
     this.nodes.clear();
     this.add(items);
     for (const item of unsent) this.items.set(item.id, item);
+    if (!this.chosen) this.choose(this.own().length > 0 || this.items.size === 0, false);
+  }
+
+  own() {
+    return [...this.items.values()].filter((item) => item.conversation === this.conversation);
   }
 
   add(items) {
     for (const item of items) this.items.set(item.id, item);
+    if (!this.chosen && this.mine && items.length && !this.own().length) this.choose(false, false);
     for (const id of this.items.keys()) {
       if (this.items.size <= KEPT) break;
       this.items.delete(id);
@@ -90,7 +99,7 @@ export class Chat {
   }
 
   render() {
-    const items = [...this.items.values()].filter((item) => !this.mine || item.conversation === this.conversation).slice(this.mine ? -KEPT : -40);
+    const items = this.mine ? this.own() : [...this.items.values()].slice(-40);
     const ids = new Set(items.map((item) => item.id));
     for (const id of this.nodes.keys()) if (!ids.has(id)) this.nodes.delete(id);
     reconcile(this.list, items.length ? items.map((item) => this.node(item)) : [el("li", { class: "empty" }, this.mine ? "Ask something a bank’s customer would ask. What the model is not sure of goes to a person." : "No conversation yet.")]);

@@ -31,6 +31,9 @@ export function time(iso) {
   return (age < 6.5 ? styles.weekday : styles.date).format(at).replace(",", "");
 }
 
+/** As `time`, to the minute. */
+export const minute = (iso) => time(iso).replace(/^(\d\d:\d\d):\d\d$/, "$1");
+
 export const fullTime = (iso) => styles.full.format(new Date(iso));
 
 export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(2);

@@ -22,8 +22,9 @@ export const spoken = (text) => el("span", { class: "hidden" }, text);
 
 export const tone = (value) => (value > 0.05 ? "positive" : value < -0.05 ? "negative" : "neutral");
 
-const WIDTH = 92;
-const HEIGHT = 26;
+const WIDTH = 76;
+const HEIGHT = 24;
+const RATE_WIDTH = 92;
 
 /** An index from -1 to 1 over time; the same scale for all, so that lines compare. */
 export function sparkline(trend) {
@@ -40,9 +41,9 @@ export function sparkline(trend) {
 /** Counts per second over the last minute, as a line with its area. */
 export function rateLine(node, counts) {
   const most = Math.max(4, ...counts);
-  const points = counts.map((count, i) => `${((i * WIDTH) / (counts.length - 1)).toFixed(1)},${(19 - (count / most) * 17).toFixed(1)}`);
-  node.setAttribute("viewBox", `0 0 ${WIDTH} 20`);
+  const points = counts.map((count, i) => `${((i * RATE_WIDTH) / (counts.length - 1)).toFixed(1)},${(19 - (count / most) * 17).toFixed(1)}`);
+  node.setAttribute("viewBox", `0 0 ${RATE_WIDTH} 20`);
   node.replaceChildren(
-    svg("polygon", { class: "area", points: `0,19 ${points.join(" ")} ${WIDTH},19` }),
+    svg("polygon", { class: "area", points: `0,19 ${points.join(" ")} ${RATE_WIDTH},19` }),
     svg("polyline", { points: points.join(" ") }));
 }

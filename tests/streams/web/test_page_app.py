@@ -1,0 +1,208 @@
+"""The page over HTTP, from a real server."""
+
+import contextlib
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.web.app import QUESTION_CHARS
+from streams.web.board import Board
+from streams.web.guard import Allowance
+from tests.support.live_page import LivePage
+from tests.support.page_records import scored
+
+ASK = {"text": "Where is my card?", "conversation_id": "c-1"}
+
+
+@pytest.fixture
+def live() -> Iterator[LivePage]:
+    with LivePage(allowance=Allowance(burst=5, per_s=0.001)) as page:
+        yield page
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    kind = ""
+    for line in lines:
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        if line.startswith("data: "):
+            yield kind, json.loads(line.removeprefix("data: "))
+
+
+@pytest.mark.parametrize("path", ["", "static/app.js", "static/style.css", "healthz", "nowhere", "questions"])
+def test_every_response_carries_the_security_headers(live: LivePage, path: str) -> None:
+    headers = httpx.get(live.url + path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
+
+
+def test_the_page_needs_nothing_from_elsewhere(live: LivePage) -> None:
+    names = ["", *(f"static/{name}" for name in ("app.js", "stream.js", "headlines.js", "style.css", "icon.svg"))]
+    for name in names:
+        response = httpx.get(live.url + name)
+        assert response.status_code == 200, name
+        text = response.text.replace("http://www.w3.org/", "")
+        assert "http://" not in text, name
+        assert "https://" not in text, name
+        assert "innerHTML" not in text, name
+
+
+@pytest.mark.parametrize("path", ["", "events", "static/app.js", "healthz"])
+def test_another_host_name_is_refused_on_loopback(live: LivePage, path: str) -> None:
+    response = httpx.get(live.url + path, headers={"Host": "evil.example"})
+    assert response.status_code == 400
+
+
+def test_localhost_is_answered_on_any_port(live: LivePage) -> None:
+    for host in ("localhost", "localhost:9999", f"127.0.0.1:{live.port}", "[::1]:8080"):
+        assert httpx.get(live.url + "healthz", headers={"Host": host}).status_code == 200
+
+
+def test_static_files_stay_in_their_folder(live: LivePage) -> None:
+    for path in ("static/../app.py", "static/%2e%2e/app.py", "static/..%2fapp.py"):
+        with socket.create_connection(("127.0.0.1", live.port)) as raw:
+            raw.sendall(f"GET /{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            assert b" 404 " in raw.recv(200)
+
+
+def test_events_start_with_a_snapshot_and_go_on_with_what_happens(live: LivePage) -> None:
+    live.do(lambda board: board.add_headline(scored("a", "Before"), 1, 1, False))
+    with httpx.stream("GET", live.url + "events", headers={"Last-Event-ID": "77"}) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.headers["cache-control"] == "no-store"
+        stream = events(response.iter_lines())
+        kind, snapshot = next(stream)
+        assert kind == "snapshot"
+        assert snapshot["headlines"][0]["text"] == "Before"
+        live.do(lambda board: board.add_headline(scored("b", "<b>After</b>\n\nevent: x"), 2, 2, True))
+        news = next(data for _, data in stream if "headlines" in data)
+        assert news["headlines"][0]["text"] == "<b>After</b>\n\nevent: x"
+
+
+def test_a_browser_too_many_is_told_to_come_back() -> None:
+    with LivePage(most=1) as live, httpx.stream("GET", live.url + "events"):
+        refused = httpx.get(live.url + "events")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+
+
+def test_a_browser_that_leaves_is_forgotten(live: LivePage) -> None:
+    with httpx.stream("GET", live.url + "events") as response:
+        lines = response.iter_lines()
+        next(lines)
+        assert live.do(lambda board: len(live.hub.subscribers)) == 1
+    until = time.monotonic() + 5
+    while live.do(lambda board: len(live.hub.subscribers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert live.do(lambda board: len(live.hub.subscribers)) == 0
+
+
+def test_a_browser_that_reads_nothing_is_let_go_and_the_page_goes_on(live: LivePage) -> None:
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(("127.0.0.1", live.port))
+        raw.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until = time.monotonic() + 30
+        names = itertools.count()
+
+        def flood(board: Board) -> None:
+            for i in itertools.islice(names, 20):
+                board.add_headline(scored(f"n{i}", "x" * 550), i, i, True)
+
+        while live.hub.dropped == 0 and time.monotonic() < until:
+            live.do(flood)
+            time.sleep(0.02)
+        assert live.hub.dropped == 1
+        assert httpx.get(live.url + "healthz").status_code == 200
+
+
+def test_a_question_goes_to_kafka_with_an_id_of_its_own(live: LivePage) -> None:
+    replies = [httpx.post(live.url + "questions", json=ASK) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [202, 202]
+    assert [asked.id for asked in live.asked] == [reply.json()["id"] for reply in replies]
+    assert live.asked[0].id != live.asked[1].id
+    assert (live.asked[0].text, live.asked[0].conversation_id) == (ASK["text"], "c-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ('{"text": "x"}', 400),
+        ('{"text": "", "conversation_id": "c"}', 400),
+        ('{"text": "  ", "conversation_id": "c"}', 400),
+        ('{"text": 5, "conversation_id": "c"}', 400),
+        ('{"text": "x", "conversation_id": "c", "more": 1}', 400),
+        ('{"text": "x", "conversation_id": "a b"}', 400),
+        ('{"text": "x", "conversation_id": "c\\n"}', 400),
+        (json.dumps({"text": "x" * (QUESTION_CHARS + 1), "conversation_id": "c"}), 400),
+        (json.dumps({"text": "x" * 100_000, "conversation_id": "c"}), 413),
+        (b"\xff\xfe", 400),
+        ('{"text": "\\ud800", "conversation_id": "c"}', 400),
+    ],
+)
+def test_a_question_that_is_none_is_refused_in_one_line(live: LivePage, body: str | bytes, status: int) -> None:
+    response = httpx.post(live.url + "questions", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    assert "\n" not in response.json()["error"]
+    assert live.asked == []
+
+
+def test_only_json_is_taken_so_that_no_form_of_another_site_can_ask(live: LivePage) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        response = httpx.post(live.url + "questions", content=json.dumps(ASK), headers={"Content-Type": kind})
+        assert response.status_code == 415
+    assert live.asked == []
+
+
+def test_a_question_from_another_site_is_refused(live: LivePage) -> None:
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        assert httpx.post(live.url + "questions", json=ASK, headers=headers).status_code == 403
+    assert live.asked == []
+
+
+def test_questions_are_limited_whatever_address_a_client_claims(live: LivePage) -> None:
+    statuses = [
+        httpx.post(live.url + "questions", json=ASK, headers={"X-Forwarded-For": f"10.0.0.{i}"}).status_code
+        for i in range(8)
+    ]
+    assert statuses == [202] * 5 + [429] * 3
+
+
+def test_a_broker_that_is_away_is_said_in_one_line(live: LivePage) -> None:
+    live.broken = True
+    response = httpx.post(live.url + "questions", json=ASK)
+    assert response.status_code == 503
+    assert "no Kafka answers" in response.json()["error"]
+
+
+def test_readiness_follows_the_broker_and_health_does_not(live: LivePage) -> None:
+    assert httpx.get(live.url + "readyz").status_code == 200
+    live.do(lambda board: setattr(board, "broker", "down"))
+    assert httpx.get(live.url + "readyz").status_code == 503
+    assert httpx.get(live.url + "healthz").status_code == 200
+
+
+def test_open_streams_do_not_hold_up_the_end() -> None:
+    with contextlib.ExitStack() as stack, LivePage() as live:
+        streams = [stack.enter_context(httpx.stream("GET", live.url + "events", timeout=20)) for _ in range(5)]
+        ended = [threading.Thread(target=lambda s=s: list(s.iter_lines()), daemon=True) for s in streams]  # type: ignore[misc]
+        for thread in ended:
+            thread.start()
+        started = time.monotonic()
+        live.server.should_exit = True
+        live.thread.join(5)
+        assert time.monotonic() - started < 3
+        for thread in ended:
+            thread.join(3)
+            assert not thread.is_alive()
