@@ -9,6 +9,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from models.data import Example, Target
+from models.engines import Span
 
 POOL_BATCHES = 40  # sorted within this many batches: little padding, and still well mixed
 
@@ -18,7 +19,7 @@ class Item:
     """A tokenized example; `spans` are token ranges of the targets with a span, in their order."""
 
     ids: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
     targets: tuple[Target, ...]
 
 
@@ -37,7 +38,7 @@ def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int)
     """Targets whose span lies past the cut are left out, as is an example left without targets."""
     items = []
     for example, encoding in zip(examples, tokenizer.encode_batch([e.text for e in examples]), strict=True):
-        ids = encoding.ids if len(encoding.ids) <= max_tokens else [*encoding.ids[: max_tokens - 1], encoding.ids[-1]]
+        ids = cut(encoding.ids, max_tokens)
         spans, targets = [], []
         for target in example.targets:
             span = token_span(encoding.offsets[: len(ids) - 1], *target.span) if target.span else None
@@ -46,37 +47,50 @@ def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int)
             if span or not target.span:
                 targets.append(target)
         if targets:
-            items.append(Item(tuple(ids), tuple(spans), tuple(targets)))
+            items.append(Item(ids, tuple(spans), tuple(targets)))
     return items
 
 
-def token_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
+def cut(ids: Sequence[int], max_tokens: int) -> tuple[int, ...]:
+    """At most `max_tokens` of a text's ids, the last of them still the closing special token."""
+    return tuple(ids) if len(ids) <= max_tokens else (*ids[: max_tokens - 1], ids[-1])
+
+
+def token_span(offsets: Sequence[Span], start: int, end: int) -> Span | None:
     """The tokens [first, last+1) that overlap the characters [start, end); None if there are none."""
     inside = [n for n, (a, b) in enumerate(offsets) if a < end and b > start and b > a]
     return (inside[0], inside[-1] + 1) if inside else None
 
 
+def arrays(
+    ids: Sequence[Sequence[int]], spans: Sequence[Sequence[Span | None]], pad_id: int, text_pooling: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """input_ids [B, S], lengths [B] and pooling weights [B, K, S], as graph and network take them.
+
+    Weights 0 are the whole text's (its mean, or its first token), weights 1.. the spans', the rest all zero. A span
+    that is None is pooled as the whole text is.
+    """
+    lengths = np.array([len(one) for one in ids], np.int64)
+    padded = np.full((len(ids), int(lengths.max())), pad_id, np.int64)
+    weights = np.zeros((len(ids), 1 + max(map(len, spans)), padded.shape[1]), np.float32)
+    for b, (row, found) in enumerate(zip(ids, spans, strict=True)):
+        n = len(row)
+        padded[b, :n] = row
+        text = (0, n) if text_pooling == "mean" else (0, 1)
+        for k, (start, end) in enumerate((text, *(span or text for span in found))):
+            weights[b, k, start:end] = 1 / (end - start)
+    return padded, lengths, weights
+
+
 def collate(items: Sequence[Item], pad_id: int, text_pooling: str) -> Batch:
-    """Span 0 is the whole text (its mean, or its first token), spans 1.. the entities, unused spans all zero."""
-    width = max(len(item.ids) for item in items)
-    spans_width = 1 + max(len(item.spans) for item in items)
-    ids = np.full((len(items), width), pad_id, np.int64)
-    spans = np.zeros((len(items), spans_width, width), np.float32)
+    """The arrays of some items, and where in the logits each of their targets is judged."""
     rows: dict[str, list[tuple[int, int, int, float]]] = {}
     for b, item in enumerate(items):
-        n = len(item.ids)
-        ids[b, :n] = item.ids
-        if text_pooling == "mean":
-            spans[b, 0, :n] = 1 / n
-        else:
-            spans[b, 0, 0] = 1
-        for k, (start, end) in enumerate(item.spans, 1):
-            spans[b, k, start:end] = 1 / (end - start)
         k = 0
         for target in item.targets:
             k += target.span is not None
             rows.setdefault(target.head, []).append((b, k if target.span else 0, target.label, target.weight))
-    return Batch(ids, np.array([len(item.ids) for item in items], np.int64), spans, rows)
+    return Batch(*arrays([item.ids for item in items], [item.spans for item in items], pad_id, text_pooling), rows)
 
 
 def shuffled(items: Sequence[Item], batch_size: int, seed: int) -> list[list[Item]]:

@@ -47,7 +47,7 @@ def finetune(
     torch.manual_seed(training.seed)
     model = network.from_base(base, task.heads, training.dropout)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    pad_id = tokenizer.token_to_id("[PAD]")
+    pad_id = pad_of(tokenizer, base)
     train, dev = (tokenize(corpus.examples[split], tokenizer, task.max_tokens) for split in ("train", "dev"))
     if not train or not dev:
         raise InputError(f"{len(train)} examples to train on and {len(dev)} to choose by; wanted some of both")
@@ -116,10 +116,17 @@ def loss_of(model: network.SpanClassifier, batch: Batch, pad_id: int) -> torch.T
     return torch.stack(parts).sum() / weights_sum
 
 
-@torch.no_grad()
+def pad_of(tokenizer: Tokenizer, base: Path) -> int:
+    pad_id: int | None = tokenizer.token_to_id("[PAD]")
+    if pad_id is None:
+        raise InputError(f"{base}/tokenizer.json has no [PAD]; give a BERT-like base")
+    return pad_id
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def predict(
     model: network.SpanClassifier, items: list[Item], pad_id: int, pooling: str
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:  # type: ignore[type-arg]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Head -> (logits [n, labels], labels [n]) over all targets of weight 1."""
     model.eval()
     logits: dict[str, list[Any]] = {}

@@ -15,7 +15,7 @@ from streams.exact import Batch, ExactApp, ExactTable, Output
 from streams.intake import Refused, decode, decode_news, decode_question
 from streams.metrics import Metrics
 from streams.news.alerts import decode_episodes, encode_episodes, raise_once
-from streams.news.score import observations, scored_news
+from streams.news.score import first_mentions, observations, scored_news
 from streams.news.surge import SurgeRule, observe
 from streams.news.windows import decode_state, encode_state, summarize
 from streams.records import EntityObservation, Origin, Summary
@@ -33,7 +33,7 @@ from streams.topics import (
 )
 
 if TYPE_CHECKING:
-    from streams.news.entities import Gazetteer, Mention
+    from streams.news.entities import Gazetteer
 
 Clock = Callable[[], datetime]
 Tables = dict[tuple[int, str], tuple[int, Any]]
@@ -71,11 +71,6 @@ class Desk:
         self.metrics.records_in.labels(topic.name).inc(len(batch.events))
         for event in batch.events:
             self.metrics.latency.labels(agent).observe(max(0.0, now - event.message.timestamp))
-
-
-def first_mentions(mentions: "Sequence[Mention]") -> "list[Mention]":
-    """One an entity: a news counts once for each, or the watermark would skip the second."""
-    return list({mention.entity: mention for mention in reversed(mentions)}.values())[::-1]
 
 
 async def score_batch(desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", batch: Batch) -> None:

@@ -130,20 +130,19 @@ def evaluate(artifact: Path, task: str | None, data: Path, split: str, as_json: 
     """Measure ARTIFACT as it is served."""
     from models.artifact import load_artifact
     from models.engines.onnx import OnnxEngine
-
     from models.evaluate import by_source, measure
 
     loaded = load_artifact(artifact)
-    declared, corpus, measured = _load(task or str(loaded.config["task"]), data)
+    declared, corpus, measured = _load(task or loaded.config.task, data)
     engine = OnnxEngine(loaded)
     for name, labels in engine.labels.items():
         if name not in declared.heads or declared.heads[name].labels != labels:
             raise ArtifactError(
                 f"{artifact}: head {name} has other labels than task {declared.name}; give the --task it is of"
             )
-    abstain = loaded.config.get("abstain")
+    abstain = loaded.config.abstain
     reports = measure(
-        engine, by_source(corpus.examples[split] + measured.examples[split]), abstain["threshold"] if abstain else None
+        engine, by_source(corpus.examples[split] + measured.examples[split]), abstain.threshold if abstain else None
     )
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
@@ -183,7 +182,7 @@ def verify(artifacts: tuple[Path, ...]) -> None:
 
     for path in artifacts or sorted(p.parent for p in ZOO.glob("*/manifest.json")):
         loaded = load_artifact(path)
-        click.echo(f"{path}: {loaded.manifest['name']}/{loaded.manifest['version']} verified")
+        click.echo(f"{path}: {loaded.version} verified")
 
 
 def _load(task: str, data: Path) -> "tuple[Task, Corpus, Corpus]":

@@ -27,6 +27,11 @@ def top(probabilities: Mapping[str, float]) -> str:
     return max(probabilities, key=probabilities.__getitem__)
 
 
+def first_mentions(mentions: "Sequence[Mention]") -> "list[Mention]":
+    """One an entity: a news counts once for each, or the watermark would skip the second."""
+    return list({mention.entity: mention for mention in reversed(mentions)}.values())[::-1]
+
+
 def entity_sentiments(mentions: "Sequence[Mention]", prediction: Prediction, engine: Engine) -> list[EntitySentiment]:
     """One verdict a mention, in their order; `prediction` was made with the mentions' spans."""
     verdicts = []

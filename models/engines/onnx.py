@@ -1,0 +1,126 @@
+"""The engine that serves on a CPU: `tokenizers`, ONNX Runtime, batches of like lengths.
+
+One session that runs on the calling thread alone, called by several threads: that beats one session with several
+threads, and holds up when Python is busy. Requests are sorted by length and cut by a token budget, so that almost
+nothing is padding; static quantization keeps a text's score apart from its batch-mates.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+from models.artifact import MODEL, TOKENIZER, Artifact
+from models.batches import arrays, cut, token_span
+from models.engines import Encoded, Prediction, Request
+from models.errors import ArtifactError
+from models.metrics import softmax
+
+BUDGET_TOKENS = 512
+SLACK_TOKENS = 4  # padding that one text may bring into a batch
+MOST_THREADS = 4
+
+
+class OnnxEngine:
+    """Serves one artifact. Thread-safe; at most `threads` batches run at once, whoever asks."""
+
+    def __init__(self, artifact: Artifact, threads: int = 0) -> None:
+        """`threads` 0: one a core, at most four. Raises ArtifactError for a model that can't be run."""
+        config = artifact.config
+        self.version = artifact.version
+        self.max_tokens = config.max_tokens
+        self.labels: Mapping[str, tuple[str, ...]] = {name: head.labels for name, head in config.heads.items()}
+        self._config = config
+        self._tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
+        self._tokenizer.no_truncation()
+        self._session = session_of(artifact)
+        self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="infer")
+
+    def encode(self, requests: Sequence[Request]) -> list[Encoded]:
+        """Tokenize, in the order given."""
+        return [
+            self._encoded(encoding.ids, encoding.offsets if request.spans else (), request)
+            for request, encoding in zip(
+                requests, self._tokenizer.encode_batch([request.text for request in requests]), strict=True
+            )
+        ]
+
+    def _encoded(self, all_ids: list[int], offsets: Sequence[tuple[int, int]], request: Request) -> Encoded:
+        ids = cut(all_ids, self.max_tokens)
+        read = offsets[: len(ids) - 1]
+        return Encoded(ids, tuple(token_span(read, *span) for span in request.spans), len(all_ids) > len(ids))
+
+    def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Probabilities, in the order given; a row never depends on its batch-mates."""
+        batches = list(by_length([len(each.ids) for each in encoded]))
+        results = self._pool.map(lambda batch: self._run([encoded[n] for n in batch]), batches)
+        predictions: list[Prediction] = [{}] * len(encoded)
+        for batch, result in zip(batches, results, strict=True):
+            for n, prediction in zip(batch, result, strict=True):
+                predictions[n] = prediction
+        return predictions
+
+    def _run(self, batch: Sequence[Encoded]) -> list[Prediction]:
+        config = self._config
+        ids, lengths, spans = arrays(
+            [each.ids for each in batch], [each.spans for each in batch], config.pad_id, config.text_pooling
+        )
+        logits = self._session.run(list(config.heads), {"input_ids": ids, "lengths": lengths, "spans": spans})
+        heads = {
+            name: (head.on, softmax(values, head.temperature).astype(np.float32))
+            for (name, head), values in zip(config.heads.items(), logits, strict=True)
+        }
+        return [
+            {name: p[b, 0] if on == "text" else p[b, 1 : 1 + len(each.spans)] for name, (on, p) in heads.items()}
+            for b, each in enumerate(batch)
+        ]
+
+
+def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Indices in batches, longest first: at most BUDGET_TOKENS with padding, none more than a few tokens of it."""
+    batch: list[int] = []
+    width = 0
+    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
+        if batch and ((len(batch) + 1) * width > BUDGET_TOKENS or width - lengths[n] > SLACK_TOKENS):
+            yield batch
+            batch = []
+        if not batch:
+            width = lengths[n]
+        batch.append(n)
+    if batch:
+        yield batch
+
+
+def session_of(artifact: Artifact) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(artifact.read(MODEL), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base
+        raise ArtifactError(f"{artifact.path / MODEL}: ONNX Runtime can't load it: {first_line(error)}") from None
+    outputs = {output.name: output.shape[-1] for output in session.get_outputs()}
+    wanted = {name: len(head.labels) for name, head in artifact.config.heads.items()}
+    if outputs != wanted:
+        raise ArtifactError(
+            f"{artifact.path / MODEL} has the outputs {outputs}, its config says {wanted}; export it again"
+        )
+    return session
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def cores() -> int:
+    """Cores that this process may use: its affinity, and the CPU quota of its container (cgroup v2), rounded up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return allowed if quota == "max" else max(1, min(allowed, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        return allowed

@@ -1,0 +1,69 @@
+"""The shipped models as the app uses them: loaded, and refused where the app would misread them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from models.artifact import Artifact, load_artifact
+from models.engines import Engine
+from models.engines.onnx import OnnxEngine
+from models.errors import ArtifactError
+from streams.chat.answer import INTENT
+from streams.news.score import ENTITY_SENTIMENT, SENTIMENT, TOPIC
+from streams.records import SENTIMENTS
+from streams.settings import Settings
+
+NEWS_HEADS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
+    SENTIMENT: ("text", SENTIMENTS),
+    TOPIC: ("text", None),
+    ENTITY_SENTIMENT: ("span", SENTIMENTS),
+}
+INTENTS_HEADS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {INTENT: ("text", None)}
+
+
+class Intents(NamedTuple):
+    """`threshold`: the probability below which nobody should guess."""
+
+    engine: Engine
+    threshold: float
+
+
+def load_news(settings: Settings) -> Engine:
+    """Raises ArtifactError."""
+    artifact = load_artifact(settings.news_model)
+    check_heads(artifact, NEWS_HEADS)
+    return OnnxEngine(artifact, settings.engine_threads)
+
+
+def load_intents(settings: Settings) -> Intents:
+    """Raises ArtifactError."""
+    artifact = load_artifact(settings.intents_model)
+    check_heads(artifact, INTENTS_HEADS)
+    if artifact.config.abstain is None:
+        raise ArtifactError(
+            f"{artifact.path} has no threshold to abstain below; export it from a task with abstain_on = {INTENT!r}"
+        )
+    return Intents(OnnxEngine(artifact, settings.engine_threads), artifact.config.abstain.threshold)
+
+
+def check_heads(artifact: Artifact, wanted: Mapping[str, tuple[str, tuple[str, ...] | None]]) -> None:
+    """Raise ArtifactError unless each head is there, on texts or spans as wanted, with its labels in their order."""
+    for name, (on, labels) in wanted.items():
+        head = artifact.config.heads.get(name)
+        if head is None:
+            raise ArtifactError(
+                f"{artifact.path} has the heads {', '.join(artifact.config.heads)},"
+                f" the app expects {', '.join(wanted)}; {choose(artifact.path)}"
+            )
+        if head.on != on or (labels is not None and head.labels != labels):
+            raise ArtifactError(f"{artifact.path} has {told(name, head.on, head.labels)}, the app expects"
+                                f" {told(name, on, labels or head.labels)}; {choose(artifact.path)}")  # fmt: skip
+
+
+def told(name: str, on: str, labels: tuple[str, ...]) -> str:
+    shown = ", ".join(labels[:3]) + (", …" if len(labels) > 3 else "")
+    return f"head {name} on {on} with labels ({shown})"
+
+
+def choose(path: Path) -> str:
+    return f"export {path.name} again, or name another directory by GRETCHEN_NEWS_MODEL or GRETCHEN_INTENTS_MODEL"
