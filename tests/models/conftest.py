@@ -132,8 +132,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for n in range(240):
         first, second = ("good", "bad") if n % 2 else ("bad", "good")
-        title = f"Acme {some(good if n % 2 else bad)} {filler()} and Globex {some(bad if n % 2 else good)}"
-        rows.append((title, str({"Acme": first, "Globex": second})))
+        # the verdict's word is part of the name: what 2 random layers can learn in seconds
+        acme, globex = f"Acme {some(good if n % 2 else bad)}", f"Globex {some(bad if n % 2 else good)}"
+        rows.append((f"{acme} {filler()} and {globex}", str({acme: first, globex: second})))
     _write(path / "entities.csv", ["Title", "Decisions"], rows)
     (path / "tiny.toml").write_text(TASK.format(abstain=""))
     return path

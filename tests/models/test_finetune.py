@@ -38,8 +38,13 @@ def test_it_learns_both_heads_and_keeps_the_best_epoch(
 ) -> None:
     steps: list[tuple[int, int]] = []
     best = finetune(
-        task, corpus, tiny_base, tmp_path / "run", task.training, progress=lambda done, total, word: steps.append((done, total))
-    )  # fmt: skip
+        task,
+        corpus,
+        tiny_base,
+        tmp_path / "run",
+        task.training,
+        progress=lambda done, total, word: steps.append((done, total)),
+    )
     assert best["dev"]["mood"]["accuracy"] > 0.85 and best["dev"]["named"]["accuracy"] > 0.85
     assert steps[-1][0] == steps[-1][1] == len(steps)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
