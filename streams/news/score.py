@@ -29,7 +29,10 @@ def top(probabilities: Mapping[str, float]) -> str:
 
 def first_mentions(mentions: "Sequence[Mention]") -> "list[Mention]":
     """One an entity: a news counts once for each, or the watermark would skip the second."""
-    return list({mention.entity: mention for mention in reversed(mentions)}.values())[::-1]
+    firsts: dict[str, Mention] = {}
+    for mention in mentions:
+        firsts.setdefault(mention.entity, mention)
+    return list(firsts.values())
 
 
 def entity_sentiments(mentions: "Sequence[Mention]", prediction: Prediction, engine: Engine) -> list[EntitySentiment]:
