@@ -1,6 +1,7 @@
 """Whom a text names: a watchlist's names, found by one Aho-Corasick automaton, and its tickers. Pure."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -22,12 +23,11 @@ class Mention(NamedTuple):
     end: int
 
 
-class Spelling(NamedTuple):
-    """Who is meant by a pattern written so; None: nobody, though an entity's name is part of it."""
+class Case(NamedTuple):
+    """Positions in a pattern where the text must have a capital, and where it must not."""
 
-    entity: Entity | None
-    capitals: tuple[int, ...]  # positions in the pattern where the text must have a capital
-    smalls: tuple[int, ...]  # … and where it must not
+    capitals: tuple[int, ...]
+    smalls: tuple[int, ...]
 
 
 class Claim(NamedTuple):
@@ -43,16 +43,17 @@ class Gazetteer:
     """Finds a watchlist's entities. Built once, a second for 50,000 names; safe to use from several threads."""
 
     def __init__(self, entities: Iterable[Entity]) -> None:
-        patterns: dict[str, list[Spelling]] = {}
+        # pattern -> who is meant where it is spelled so; None is nobody, though an entity's name is part of it
+        patterns: dict[str, list[tuple[str, Entity | None]]] = {}
         self._tickers: dict[str, Entity] = {}
         excluded: list[str] = []
         for entity in entities:
             for each in entity.spellings():
-                patterns.setdefault(pattern(each), []).append(read_spelling(each, entity))
+                patterns.setdefault(pattern(each), []).append((each, entity))
             excluded += entity.excluded
             self._tickers.update(dict.fromkeys(entity.tickers, entity))
         for each in excluded:  # after all names: a phrase that is a name means it
-            patterns.setdefault(pattern(each), []).append(read_spelling(each, None))
+            patterns.setdefault(pattern(each), []).append((each, None))
         self._spellings = list(patterns.values())
         self._automaton = AhoCorasick(list(patterns))
 
@@ -73,8 +74,8 @@ class Gazetteer:
         for index, first, last in self._automaton.find_matches_as_indexes(folded.text, overlapping=True):
             start, end = folded.starts[first], folded.ends[last - 1]
             if is_boundary(text, start) and is_boundary(text, end) and folded.is_whole(first, last):
-                for entity, capitals, smalls in self._spellings[index]:
-                    if is_spelled(text, folded, first, capitals, smalls):
+                for spelling, entity in self._spellings[index]:
+                    if is_spelled(text, folded, first, read_case(spelling)):
                         other = entity is None or means_other(entity.kind, text, start, end)
                         yield Claim(start, end, start, None if other else entity)
                         break
@@ -87,18 +88,20 @@ class Gazetteer:
                 yield Claim(start, symbol.end, symbol.start, entity)
 
 
-def read_spelling(spelling: str, entity: Entity | None) -> Spelling:
+@lru_cache(maxsize=65_536)  # read when first met: it would be most of the time that a long list takes to build
+def read_case(spelling: str) -> Case:
     """A capital in the list demands one in the text, a small letter takes either; after `=` it demands a small one."""
     written = spelling.removeprefix(EXACT)
     starts = fold(written).starts
     firsts = [at for at, start in enumerate(starts) if at == 0 or starts[at - 1] != start]
     capitals = tuple(at for at in firsts if written[starts[at]].isupper())
     smalls = tuple(at for at in firsts if written[starts[at]].islower()) if spelling.startswith(EXACT) else ()
-    return Spelling(entity, capitals, smalls)
+    return Case(capitals, smalls)
 
 
-def is_spelled(text: str, folded: Folded, first: int, capitals: tuple[int, ...], smalls: tuple[int, ...]) -> bool:
-    starts = folded.starts
+def is_spelled(text: str, folded: Folded, first: int, case: Case) -> bool:
+    """Whether the match that begins at `first` of the folded text is written as its case demands."""
+    capitals, smalls, starts = *case, folded.starts
     return all(text[starts[first + at]].isupper() for at in capitals) and not any(
         text[starts[first + at]].isupper() for at in smalls
     )
