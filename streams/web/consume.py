@@ -8,11 +8,12 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from models.errors import BrokerUnavailable, SettingsError
@@ -111,13 +112,15 @@ class Feed:
             auto_offset_reset="earliest",  # where the log was cut off before what we wanted next
             max_partition_fetch_bytes=1 << 20,
         )
+        admin = AIOKafkaAdminClient(**client_options(self.settings))
         try:
             await asyncio.wait_for(consumer.start(), 2 * ANSWER_S)
+            await asyncio.wait_for(admin.start(), ANSWER_S)
             probe_at = 0.0
             loop = asyncio.get_running_loop()
             while True:
                 if loop.time() >= probe_at:
-                    await asyncio.wait_for(self.probe(consumer), ANSWER_S)
+                    await asyncio.wait_for(self.probe(admin, consumer), ANSWER_S)
                     probe_at = loop.time() + PROBE_S
                 if not consumer.assignment():
                     await asyncio.sleep(0.3)
@@ -129,17 +132,20 @@ class Feed:
                 self.settle()
         finally:
             self.present = set()
-            await stopped(consumer)
+            await stopped(consumer.stop())
+            await stopped(consumer._client.close())  # stop() leaves it open when it trips over its own fetches
+            await stopped(admin.close())
 
-    async def probe(self, consumer: AIOKafkaConsumer) -> None:
+    async def probe(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
         """Sees that the broker answers, finds new topics and partitions, counts the dead letters."""
-        self.present = await consumer.topics()
+        described = await admin.describe_topics()  # of all: naming one that is missing could make it
         partitions = {
-            TopicPartition(topic, partition)
-            for topic in self.topics
-            if topic in self.present
-            for partition in consumer.partitions_for_topic(topic) or ()
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            if topic["topic"] in self.topics
+            for partition in topic["partitions"]
         }
+        self.present = {partition.topic for partition in partitions}
         dead = [p for p in partitions if self.topics[p.topic] is DEAD_LETTERS]
         if partitions != consumer.assignment():
             await self.assign(consumer, partitions)
@@ -209,12 +215,16 @@ class Feed:
             where = self.settings.bootstrap_servers
             raise BrokerUnavailable(f"no Kafka answers at {where}; the question was not sent, try again") from None
         finally:
-            await stopped(producer)
+            await stopped(producer.stop())
 
 
-async def stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stops a client; a broker that is away must not hold that up."""
-    try:
-        await asyncio.wait_for(client.stop(), 1.0)
-    except (KafkaError, OSError, TimeoutError):
+async def stopped(stopping: Coroutine[Any, Any, None]) -> None:
+    """Waits for a client to stop; a broker that is away must not hold that up.
+
+    aiokafka's stop() may end as if it was cancelled, when its fetches pause between retries: that is not our end.
+    """
+    task = asyncio.create_task(stopping)
+    await asyncio.wait([task], timeout=1.0)
+    if not task.done() or task.cancelled() or task.exception():
+        task.cancel()
         log.debug("a Kafka client did not stop in time")

@@ -35,14 +35,11 @@ class PageProcess:
         environ = os.environ | {variable(field): getattr(settings, field) for field in fields}
         environ |= {"GRETCHEN_PAGE_PORT": str(port)}
         self.log = log
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "page"],
-            cwd=ROOT,
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            text=True,
-        )
+        command = [sys.executable, "-m", "streams", "page"]
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
         assert self.process.stdout
         told = self.process.stdout.readline()
         assert told.startswith("Gretchen's page: http://127.0.0.1:"), log.read_text()
@@ -80,8 +77,11 @@ class PageProcess:
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """For a minute at most: the page speaks every second, so a stream without what is waited for never ends."""
+    end = time.monotonic() + 60
     kind = ""
     for line in lines:
+        assert time.monotonic() < end, "what was waited for did not come"
         if line.startswith("event: "):
             kind = line.removeprefix("event: ")
         if line.startswith("data: "):
