@@ -34,10 +34,12 @@ def allowed_hosts(host: str) -> list[str]:
 def same_origin(headers: Headers) -> bool:
     """Whether a request that changes something comes from this page or from no browser at all.
 
-    Browsers say where a POST comes from in Origin, the current ones also in Sec-Fetch-Site.
+    Browsers say so in Sec-Fetch-Site, which no script can set; older ones, and all on plain HTTP off loopback, send
+    Origin alone. Behind a proxy Host is not the name that the browser knows, so Sec-Fetch-Site goes first.
     """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
 

@@ -30,6 +30,10 @@ def test_an_address_on_the_network_is_answered_by_any_name(host: str) -> None:
         ({"host": "127.0.0.1:8080", "origin": "null"}, False),
         ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080", "sec-fetch-site": "cross-site"}, False),
         ({"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"}, False),
+        (
+            {"host": "127.0.0.1:8080", "origin": "https://desk.example.com", "sec-fetch-site": "same-origin"},
+            True,
+        ),  # proxy
     ],
 )
 def test_questions_come_from_this_page_or_from_no_browser(headers: dict[str, str], taken: bool) -> None:
