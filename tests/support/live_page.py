@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from prometheus_client import CollectorRegistry
+
 from models.errors import BrokerUnavailable
 from streams.records import Question
 from streams.web.app import create_app
 from streams.web.board import Board
 from streams.web.guard import Allowance
 from streams.web.hub import Hub, pump
+from streams.web.meter import measure
 from streams.web.serve import Server, bind, now_ms
 
 T = TypeVar("T")
@@ -43,7 +46,9 @@ class LivePage:
 
     async def run(self) -> None:
         self.loop = asyncio.get_running_loop()
-        app = create_app(self.hub, self.ask, "127.0.0.1", self.allowance)
+        registry = CollectorRegistry()
+        measure(self.hub, registry)
+        app = create_app(self.hub, self.ask, "127.0.0.1", self.allowance, registry)
         self.server = Server(app, self.hub)
         pumping = asyncio.create_task(pump(self.hub, 0.05))
         self.loop.call_soon(self.running.set)

@@ -64,6 +64,12 @@ def test_another_host_name_is_refused_on_loopback(live: LivePage, path: str) -> 
     assert response.status_code == 400
 
 
+def test_a_question_sent_to_another_host_name_is_refused_on_loopback(live: LivePage) -> None:
+    rebound = {"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}
+    assert httpx.post(live.url + "questions", json=ASK, headers=rebound).status_code == 400
+    assert live.asked == []
+
+
 def test_localhost_is_answered_on_any_port(live: LivePage) -> None:
     for host in ("localhost", "localhost:9999", f"127.0.0.1:{live.port}", "[::1]:8080"):
         assert httpx.get(live.url + "healthz", headers={"Host": host}).status_code == 200
@@ -191,6 +197,15 @@ def test_readiness_follows_the_broker_and_health_does_not(live: LivePage) -> Non
     live.do(lambda board: setattr(board, "broker", "down"))
     assert httpx.get(live.url + "readyz").status_code == 503
     assert httpx.get(live.url + "healthz").status_code == 200
+
+
+def test_metrics_tell_how_many_browsers_are_connected(live: LivePage) -> None:
+    live.do(lambda board: board.add_headline(scored("a", "Acme rises"), 1, 1, True))
+    with httpx.stream("GET", live.url + "events") as response:
+        lines = response.iter_lines()
+        next(lines)
+        told = httpx.get(live.url + "metrics").text.splitlines()
+    assert {"gretchen_page_clients 1.0", "gretchen_page_broker_up 1.0", "gretchen_page_headlines_total 1.0"} <= {*told}
 
 
 def test_open_streams_do_not_hold_up_the_end() -> None:
