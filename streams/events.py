@@ -1,11 +1,10 @@
 """Records on the wire: CloudEvents headers in binary mode, dead letters with their original bytes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.exact import Output
 from streams.intake import Refused
 from streams.records import DeadLetter, Record
 from streams.settings import Settings
@@ -13,6 +12,18 @@ from streams.topics import DEAD_LETTERS, Topic
 
 SOURCE = b"gretchen"
 SPEC_VERSION = b"1.0"
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Output(NamedTuple):
+    """A serialized record to send; `partition` None: by the key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+    partition: int | None = None
 
 
 def headers_of(event_id: str, kind: type[Record]) -> list[tuple[str, bytes]]:

@@ -1,0 +1,128 @@
+"""Micro-batches out of a Faust stream, acknowledged in offset order, and the fence that a rebalance waits at.
+
+Private parts of Faust, line numbers of faust-streaming 0.15.3; see docs/exactness.md.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from streams.exact import ExactApp
+
+
+class Fence:
+    """A rebalance waits for the batches at work before the group may hand their partitions on: Faust awaits the
+    on_partitions_revoked signal before it rejoins. (stream_wait_empty=True waits too, but can hang on unacked
+    events.)"""
+
+    def __init__(self, app: "ExactApp", timeout_s: float) -> None:
+        self._app, self._timeout_s, self._busy, self._idle = app, timeout_s, 0, asyncio.Event()
+        self._idle.set()
+        self._closed = False
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+
+    async def _revoked(self, app: Any, revoked: Any, **kwargs: Any) -> None:
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._timeout_s)
+        except TimeoutError:
+            self._app.fail_stop(f"a batch did not end within {self._timeout_s:.0f} s of a rebalance")
+
+    def is_open(self, generation: int) -> bool:
+        """Records of this generation are still ours."""
+        app = self._app
+        return bool(app.flow_control.is_active() and not app.rebalancing and app.consumer_generation_id == generation)
+
+    def admits(self, generation: int) -> bool:
+        """A batch of this generation may begin."""
+        return not self._closed and self.is_open(generation)
+
+    async def close(self, timeout_s: float) -> None:
+        """Let no batch begin any more, and wait for those at work; what takes longer comes again to the next owner."""
+        self._closed = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+
+    @property
+    def busy(self) -> bool:
+        """A batch is at work."""
+        return self._busy > 0
+
+    def work(self, change: int) -> None:
+        self._busy += change
+        if self._busy:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+
+class Batch(NamedTuple):
+    """Events in offset order per partition; `ack` once their effects are in Kafka."""
+
+    events: list[Any]
+    ack: Callable[[], None]
+
+
+async def batches(
+    stream: Any, records: int, weight_limit: int, weigh: Callable[[bytes], int], linger_s: float
+) -> AsyncIterator[Batch]:
+    """Micro-batches from a stream's queue, bounded by records, by weight and by the wait since the first record.
+
+    Unlike Stream.take(), which acks in a `finally`: a failing body loses its batch. Stale events are dropped; a hole in
+    the offsets is fatal, as Faust would commit past it (transport/consumer.py:1140, _add_gap 1157).
+    """
+    stream._finalized = True
+    started = await stream.maybe_start()
+    app, channel, loop = stream.app, stream.channel, asyncio.get_running_loop()
+    queue, expected = channel.queue, dict[tuple[int, TP], int]()
+
+    def take(event: Any, into: list[Any]) -> int:
+        message = event.message
+        if not app.fence.is_open(message.generation_id):
+            return 0  # fetched before a rebalance: it comes again
+        place = (message.generation_id, message.tp)
+        start = expected.get(place, app.consumer._committed_offset[message.tp])
+        if start is not None and message.offset > start:
+            app.fail_stop(f"hole in {message.tp}: expected offset {start}, got {message.offset}")
+        expected[place] = message.offset + 1
+        if not message.tracked:
+            message.tracked = True
+            app.consumer._unacked_messages.add(message)
+        into.append(event)
+        return weigh(event.value or b"")
+
+    def acknowledge(events: list[Any], generation: int) -> None:
+        if app.fence.is_open(generation):  # not once a rebalance began: Faust dropped its lists, the records come again
+            for event in events:
+                event.ack()
+
+    try:
+        while not stream.should_stop:
+            events: list[Any] = []
+            weight = take(await channel.__anext__(), events)
+            deadline = loop.time() + linger_s
+            while len(events) < records and weight < weight_limit:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        weight += take(queue.get_nowait() if not queue.empty() else await queue.get(), events)
+                except TimeoutError:
+                    break
+            generation = app.consumer_generation_id
+            events = [event for event in events if event.message.generation_id == generation]
+            if events and app.fence.admits(generation):  # no await between this look and work(): the fence sees us
+                app.fence.work(+1)
+                try:
+                    yield Batch(events, partial(acknowledge, events, generation))
+                finally:
+                    app.fence.work(-1)
+    except StopAsyncIteration:
+        return
+    finally:
+        stream._channel_stop_iteration(channel)
+        if started:
+            await stream.stop()
+            stream.service_reset()
