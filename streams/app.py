@@ -1,21 +1,27 @@
 """create_app: the worker as a value. Nothing is wired by importing this module."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
 from models.engines import Engine
+from streams.batching import Batch, batches
 from streams.chat.templates import Templates
-from streams.exact import ExactApp, batches
+from streams.exact import ExactApp
 from streams.metrics import Metrics
+from streams.news.alerts import fold_alert
 from streams.news.surge import SurgeRule
 from streams.serving import Scorer
 from streams.settings import Settings
 from streams.steps import Clock, Desk, alert_batch, answer_batch, score_batch, watch_batch
-from streams.topics import CHAT_QUESTIONS, ENTITY_SENTIMENTS, NEWS, SUMMARIES, Topic
+from streams.topics import ALERTS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, NEWS, SUMMARIES, Topic
 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
+
+Step = Callable[[Batch], Awaitable[None]]
 
 BYTES_PER_TOKEN = 5  # of a record's JSON, roughly: enough to bound a batch before it is tokenized
 
@@ -40,37 +46,28 @@ def create_app(
     app = ExactApp(settings)
     metrics = Metrics(registry)
     desk = Desk(app, settings, metrics, clock)
-    windows, episodes, rule = app.exact_table("windows"), app.exact_table("episodes"), SurgeRule()
+    windows, rule = app.exact_table("windows"), SurgeRule()
+    episodes = app.topic_table("episodes", ALERTS.of(settings), fold_alert)
     news, chat = Scorer(news_engine, metrics, "score_news"), Scorer(intents_engine, metrics, "answer_questions")
-
-    def source(topic: Topic) -> Any:
-        raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-        return app.topic(topic.of(settings), **raw)
-
-    def taken(stream: Any) -> Any:
-        return batches(stream, settings.batch_records, settings.batch_tokens, tokens, settings.linger_ms / 1000)
-
-    async def score_news(stream: Any) -> None:
-        async for batch in taken(stream):
-            await score_batch(desk, news, gazetteer, batch)
-
-    async def watch_entities(stream: Any) -> None:
-        async for batch in taken(stream):
-            await watch_batch(desk, windows, rule, batch)
-
-    async def raise_alerts(stream: Any) -> None:
-        async for batch in taken(stream):
-            await alert_batch(desk, episodes, batch)
-
-    async def answer_questions(stream: Any) -> None:
-        async for batch in taken(stream):
-            await answer_batch(desk, chat, threshold, templates, batch)
-
-    for topic, agent in (
-        (NEWS, score_news),
-        (ENTITY_SENTIMENTS, watch_entities),
-        (SUMMARIES, raise_alerts),
-        (CHAT_QUESTIONS, answer_questions),
-    ):
-        app.agent(source(topic), name=agent.__name__)(agent)
+    steps: dict[str, tuple[Topic, Step]] = {
+        "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, batch)),
+        "watch_entities": (ENTITY_SENTIMENTS, lambda batch: watch_batch(desk, windows, rule, batch)),
+        "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, batch)),
+        "answer_questions": (CHAT_QUESTIONS, lambda batch: answer_batch(desk, chat, threshold, templates, batch)),
+    }
+    raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+    for name, (topic, step) in steps.items():
+        app.agent(app.topic(topic.of(settings), **raw), name=name)(partial(run_agent, app, name, step))
     return app
+
+
+async def run_agent(app: ExactApp, name: str, step: Step, stream: Any) -> None:
+    """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
+    settings = app.settings
+    try:
+        async for batch in batches(
+            stream, settings.batch_records, settings.batch_tokens, tokens, settings.linger_ms / 1000
+        ):
+            await step(batch)
+    except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
+        app.fail_stop(f"{name}: {error!r}")

@@ -1,5 +1,4 @@
-"""The agents' shells: take a batch, decide by pure functions, publish, keep the tables, acknowledge; always in
-that order."""
+"""The agents' shells: take a batch, decide by pure functions, publish, keep the tables, acknowledge; in that order."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,19 +7,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from models.engines import Request
+from streams.batching import Batch
 from streams.chat.answer import answer_question
 from streams.chat.templates import Templates
-from streams.events import dead_letter, header, output
-from streams.exact import Batch, ExactApp, ExactTable, Output
+from streams.events import Output, dead_letter, header, output
+from streams.exact import ExactApp
 from streams.intake import Refused, decode, decode_news, decode_question
 from streams.metrics import Metrics
-from streams.news.alerts import decode_episodes, encode_episodes, raise_once
+from streams.news.alerts import EpisodeState, decode_episodes, raise_once
 from streams.news.score import first_mentions, observations, scored_news
 from streams.news.surge import SurgeRule, observe
 from streams.news.windows import decode_state, encode_state, summarize
 from streams.records import EntityObservation, Origin, Summary
 from streams.serving import Scorer
 from streams.settings import Settings
+from streams.tables import ExactTable, TopicTable
 from streams.topics import (
     ALERTS,
     CHAT_ANSWERS,
@@ -57,12 +58,14 @@ class Desk:
         self.metrics.dead_letters.labels(refused.reason).inc()
         return dead_letter(self.settings, topic, message, refused)
 
-    async def publish(self, agent: str, outputs: Sequence[Output]) -> None:
+    async def publish(self, agent: str, outputs: Sequence[Output]) -> list[Any]:
+        """The broker's metadata, in order, once all are acknowledged."""
         begun = time.monotonic()
-        await self.app.publish(outputs)
+        sent = await self.app.publish(outputs)
         self.metrics.stage.labels(agent, "publish").observe(time.monotonic() - begun)
         for each in outputs:
             self.metrics.records_out.labels(each.topic.removeprefix(self.settings.topic_prefix)).inc()
+        return sent
 
     def finish(self, agent: str, topic: Topic, batch: Batch) -> None:
         batch.ack()
@@ -140,9 +143,9 @@ async def watch_batch(desk: Desk, table: ExactTable, rule: SurgeRule, batch: Bat
     desk.finish(agent, ENTITY_SENTIMENTS, batch)
 
 
-async def alert_batch(desk: Desk, table: ExactTable, batch: Batch) -> None:
-    """summaries -> episodes, alerts."""
-    agent, outputs, changed = "raise_alerts", list[Output](), Tables()
+async def alert_batch(desk: Desk, table: TopicTable, batch: Batch) -> None:
+    """summaries -> alerts, which are their own memory: what lies in the topic is not told again."""
+    agent, outputs, states = "raise_alerts", list[Output](), dict[tuple[int, str], EpisodeState]()
     for event in batch.events:
         message = event.message
         try:
@@ -153,14 +156,14 @@ async def alert_batch(desk: Desk, table: ExactTable, batch: Batch) -> None:
         if summary.transition is None:
             continue
         slot = (message.partition, summary.entity)
-        old = changed[slot][1] if slot in changed else load(table, event, summary.entity, decode_episodes)
-        state, alert = raise_once(old, summary)
+        old = states[slot] if slot in states else load(table, event, summary.entity, decode_episodes)
+        states[slot], alert = raise_once(old, summary)
         if alert is not None:
-            changed[slot] = (message.offset, state)
-            outputs.append(output(desk.settings, ALERTS, alert.entity, alert))
+            record = output(desk.settings, ALERTS, alert.entity, alert)
+            outputs.append(record._replace(partition=message.partition))  # where the table looks for it
             desk.metrics.alerts.labels(alert.status, alert.severity).inc()
-    await desk.publish(agent, outputs)
-    await keep(table, changed, encode_episodes)
+    sent = await desk.publish(agent, outputs)
+    table.remember(outputs, sent)
     desk.finish(agent, SUMMARIES, batch)
 
 

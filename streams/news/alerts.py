@@ -1,5 +1,7 @@
 """From a transition to what an operator reads, once: Summary -> Alert, and the memory of what was told."""
 
+from contextlib import suppress
+
 import msgspec
 
 from streams.records import Alert, Summary
@@ -32,7 +34,22 @@ def raise_once(state: EpisodeState | None, summary: Summary) -> tuple[EpisodeSta
     alert = alert_of(summary)
     if alert is None or alert.id in state.raised:
         return state, None
-    return EpisodeState(raised=[*state.raised[1 - REMEMBERED :], alert.id]), alert
+    return remember(state, alert.id), alert
+
+
+def remember(state: EpisodeState, alert_id: str) -> EpisodeState:
+    """A state that knows of one more alert; the same object if it did before."""
+    if alert_id in state.raised:
+        return state
+    return EpisodeState(raised=[*state.raised[1 - REMEMBERED :], alert_id])
+
+
+def fold_alert(value: bytes | None, record: bytes) -> bytes:
+    """The table's value after one more record of the alerts topic; what is no alert of ours changes nothing."""
+    state = EpisodeState() if value is None else decode_episodes(value)
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):  # somebody else's
+        state = remember(state, msgspec.json.decode(record, type=Alert).id)
+    return encode_episodes(state)
 
 
 def alert_of(summary: Summary) -> Alert | None:

@@ -1,15 +1,29 @@
-"""A worker process with fake engines: `python -m tests.support.fake_worker`, settings from the environment."""
+"""A worker process with fake engines: `python -m tests.support.fake_worker`, settings from the environment.
+
+KILL_AT=<event>:<what>[:<n>] makes it kill itself with -9 at the n-th (first) time of an event:
+half:<topic>     half of a batch's outputs are in Kafka      sent:<topic>    all of them are, the next step is not begun
+kept:<table>     the table's local store is written          acked:<agent>   the batch is acknowledged, not committed
+"""
 
 import os
 import re
+import signal
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
+
+import faust
 
 from models.engines.fake import FakeEngine
+from models.errors import GretchenError
 from streams.app import create_app
 from streams.chat.templates import load_templates
+from streams.exact import ExactApp
 from streams.run_worker import run_worker
 from streams.settings import load_settings
+from streams.steps import Desk
 
 
 class Names:
@@ -22,7 +36,45 @@ class Names:
         ]
 
 
+def arm(event: str, what: str, times: str = "1") -> None:
+    """Put the kill where KILL_AT wants it."""
+    left = int(times)
+
+    def reached(happened: str, to: str) -> None:
+        nonlocal left
+        if happened == event and what in to:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    publish, finish, apply = ExactApp.publish, Desk.finish, faust.Table.apply_changelog_batch
+
+    async def publishing(app: ExactApp, outputs: Iterable[Any]) -> list[Any]:
+        outputs = list(outputs)
+        topics = " ".join({each.topic for each in outputs})
+        if event == "half" and what in topics:
+            await publish(app, outputs[: (len(outputs) + 1) // 2])
+            reached("half", topics)
+        sent = await publish(app, outputs)
+        reached("sent", topics)
+        return sent
+
+    def finishing(desk: Desk, agent: str, *rest: Any) -> None:
+        finish(desk, agent, *rest)
+        reached("acked", agent)
+
+    def applying(table: Any, batch: Iterable[Any]) -> None:
+        apply(table, batch)
+        if table.app.fence.busy:  # not while the table is recovered
+            reached("kept", table.name)
+
+    ExactApp.publish, Desk.finish = publishing, finishing  # type: ignore[method-assign,assignment]
+    faust.Table.apply_changelog_batch = applying
+
+
 def main() -> None:
+    if "KILL_AT" in os.environ:
+        arm(*os.environ["KILL_AT"].split(":"))
     settings, templates = load_settings(os.environ), load_templates()
     run_worker(
         settings,
@@ -40,4 +92,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GretchenError as error:
+        print(f"gretchen: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
