@@ -9,7 +9,7 @@ import msgspec
 from streams.records import News, Question, Record
 
 Reason = Literal[
-    "empty", "not-json", "schema", "version", "text-blank", "text-too-long", "text-control", "date", "engine"
+    "empty", "not-json", "schema", "version", "text-blank", "text-too-long", "text-control", "date", "engine", "sink"
 ]
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 DETAIL_CHARS = 300

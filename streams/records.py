@@ -149,6 +149,20 @@ class Alert(Record, frozen=True, kw_only=True):
     evidence: list[Evidence]
 
 
+class AlertAction(Record, frozen=True, kw_only=True):
+    """What an operator did about alerts. `id` is 'ack:<episode>' or 'mute:<entity>', also to unmute: the last holds."""
+
+    TYPE: ClassVar[str] = "gretchen.alert-action.v1"
+    id: str
+    kind: Literal["ack", "mute", "unmute"]
+    entity: str
+    episode: str | None = None  # of an ack
+    until: datetime | None = None  # of a mute
+    at: datetime
+    by: str = ""
+    note: str = ""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """A customer's question. Questions of one conversation are answered in order."""
 

@@ -63,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics_port: Port = 9464
     page_host: str = "127.0.0.1"
     page_port: Port = 8080
+    notify_port: Port = 9465  # metrics of `gretchen notify`, on metrics_host
+    # where alerts go
+    sinks: Path = Path("sinks.toml")
     log_level: str = "INFO"
 
     def __repr__(self) -> str:
@@ -103,6 +106,8 @@ def load_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
     for name, value in environ.items():
         if name in names and value != "":
             values[names[name]] = value
+        elif name.startswith(SECRET):
+            continue
         elif name.startswith("GRETCHEN_") and name not in names and name not in OTHER_VARIABLES:
             near = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(names))}"
@@ -122,6 +127,9 @@ def convert_path(kind: type, value: Any) -> Path:
     """Paths are the one type that msgspec leaves to us; ~ is expanded."""
     return Path(value).expanduser()
 
+
+SECRET = "GRETCHEN_SECRET_"
+"""Begins the variables that a sinks file may name, see streams/sinks/secrets.py; any name may follow."""
 
 OTHER_VARIABLES = frozenset({"GRETCHEN_CACHE", "GRETCHEN_MAVEN_URL", "GRETCHEN_FORBID_SKIPS", "GRETCHEN_SHARED_DATA"})
 """GRETCHEN_ variables that are no settings: the download cache and two switches of the test suite."""

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from streams.records import Alert, Answer, DeadLetter, EntityObservation, News, Question, Record, ScoredNews, Summary
+from streams.records import (
+    Alert,
+    AlertAction,
+    Answer,
+    DeadLetter,
+    EntityObservation,
+    News,
+    Question,
+    Record,
+    ScoredNews,
+    Summary,
+)
 from streams.settings import Settings
 
 
@@ -25,8 +36,24 @@ SCORED_NEWS = Topic("scored-news", ScoredNews, "news id")
 ENTITY_SENTIMENTS = Topic("entity-sentiments", EntityObservation, "entity")
 SUMMARIES = Topic("summaries", Summary, "entity")
 ALERTS = Topic("alerts", Alert, "entity")
+ALERT_ACTIONS = Topic(  # keyed by what an action is about, as an ack must not replace the entity's mute
+    "alert-actions",
+    AlertAction,
+    "action id",
+    {"cleanup.policy": "compact,delete", "retention.ms": str(30 * 86_400_000)},
+)
 CHAT_QUESTIONS = Topic("chat-questions", Question, "conversation id")
 CHAT_ANSWERS = Topic("chat-answers", Answer, "conversation id")
 DEAD_LETTERS = Topic("dead-letters", DeadLetter, "the original key")
 
-TOPICS = (NEWS, SCORED_NEWS, ENTITY_SENTIMENTS, SUMMARIES, ALERTS, CHAT_QUESTIONS, CHAT_ANSWERS, DEAD_LETTERS)
+TOPICS = (
+    NEWS,
+    SCORED_NEWS,
+    ENTITY_SENTIMENTS,
+    SUMMARIES,
+    ALERTS,
+    ALERT_ACTIONS,
+    CHAT_QUESTIONS,
+    CHAT_ANSWERS,
+    DEAD_LETTERS,
+)

@@ -59,3 +59,7 @@ def test_a_password_is_never_shown() -> None:
 def test_every_setting_is_documented() -> None:
     text = DOCS.read_text()
     assert [v for v in map(variable, Settings.__struct_fields__) if f"`{v}`" not in text] == []
+
+
+def test_secrets_for_the_sinks_file_are_no_unknown_settings() -> None:
+    assert load_settings({"GRETCHEN_SECRET_OPS": "hunter2"}) == Settings()
