@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.evaluate import WRONG_ANSWER_PRICE
+
 LIMITS = {
     "news": (
         "English headlines and short posts only; other languages get a confident, meaningless verdict.",
@@ -66,7 +68,8 @@ def _headline_table(test: Mapping[str, Any]) -> str:
 
 def _abstention(told: Mapping[str, Any]) -> str:
     return (
-        f"Abstaining below {told['threshold']:.2f}: {told['out_of_scope_recall']:.1%} of {told['out_of_scope']}"
+        f"Abstaining below {told['threshold']:.2f} (a wrong answer was taken to cost {WRONG_ANSWER_PRICE:g}"
+        f" hand-overs): {told['out_of_scope_recall']:.1%} of {told['out_of_scope']}"
         f" out-of-scope queries are handed over, and {told['in_scope_abstained']:.1%} of {told['in_scope']} known"
         f" questions. Accuracy is {told['accuracy_without_abstaining']:.1%} without abstaining,"
         f" {told['accuracy_of_answered']:.1%} of what is answered (AUROC {told['auroc']:.3f})."

@@ -15,6 +15,7 @@ from models.engines import Engine, Request
 from models.metrics import Floats, Ints, auroc, classification, softmax
 
 CHUNK = 64
+WRONG_ANSWER_PRICE = 3.0  # in hand-overs to a person
 
 
 class Scored(NamedTuple):
@@ -77,15 +78,17 @@ def fit_temperature(scored: Scored) -> float:
     return round(float(min(grid, key=loss)), 3)
 
 
-def choose_threshold(scored: Scored, most_abstained: float = 0.05) -> float:
-    """The greatest-probability threshold that parts known from unknown best (recall of the unknown less the share of
-    the known turned away), among those that turn away at most this share of the known."""
-    best = (-1.0, 0.0)
+def choose_threshold(scored: Scored, most_abstained: float = 0.03, price: float = WRONG_ANSWER_PRICE) -> float:
+    """The greatest-probability threshold that costs least, a wrong answer costing as much as `price` hand-overs (Chow
+    1970), among those that turn away at most this share of the known. To answer an unknown text is a wrong answer.
+    """
+    costs: dict[float, float] = {}
     for threshold in np.round(np.arange(0.02, 1.0, 0.01), 2):
         told = abstention(scored, float(threshold))
         if told["in_scope_abstained"] <= most_abstained:
-            best = max(best, (told["out_of_scope_recall"] - told["in_scope_abstained"], float(threshold)))
-    return best[1]
+            wrong = 1 - told["in_scope_abstained"] - told["right_and_answered"] + 1 - told["out_of_scope_recall"]
+            costs[float(threshold)] = price * wrong + told["in_scope_abstained"]
+    return min(costs, key=lambda threshold: (round(costs[threshold], 6), threshold), default=0.0)
 
 
 def abstention(scored: Scored, threshold: float) -> dict[str, Any]:

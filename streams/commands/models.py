@@ -112,12 +112,18 @@ def export(
         raise _train_missing(error) from None
     manifest = write(
         declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force,
-        commands=[*recipe, shlex.join(["gretchen", *sys.argv[1:]])],
+        commands=[*recipe, own_command(sys.argv[1:])],
         say=lambda line: console.print(line, highlight=False),
     )  # fmt: skip
     size = sum(file["bytes"] for file in manifest["files"].values())
     click.echo(f"{out}: {manifest['name']}/{version}, {size / 1e6:.1f} MB")
     _print_reports(manifest["metrics"]["test"])
+
+
+def own_command(arguments: list[str]) -> str:
+    """The command line as it can be typed again, without what other commands it was told of."""
+    kept = [n for n, each in enumerate(arguments) if "--recipe" not in (each, *arguments[max(0, n - 1) : n])]
+    return shlex.join(["gretchen", *(arguments[n] for n in kept)])
 
 
 @command.command()

@@ -63,3 +63,9 @@ def test_abstention_counts_known_and_unknown_apart() -> None:
 def test_the_threshold_never_turns_away_more_of_the_known_than_allowed() -> None:
     for most in (0.0, 0.2, 0.5):
         assert abstention(scored(), choose_threshold(scored(), most))["in_scope_abstained"] <= most
+
+
+def test_the_dearer_a_wrong_answer_the_more_is_handed_over() -> None:
+    thresholds = [choose_threshold(scored(), 1.0, price) for price in (0.1, 1.0, 20.0)]
+    assert thresholds == sorted(thresholds) and thresholds[0] < thresholds[-1]
+    assert abstention(scored(), thresholds[-1])["accuracy_of_answered"] == 1
