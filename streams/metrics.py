@@ -1,5 +1,7 @@
 """What a worker tells Prometheus. Base units, labels from closed sets; docs/metrics.md explains each."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -34,14 +36,23 @@ class Metrics:
             buckets=LATENCY_S,
             registry=registry,
         )
-        self.lag = Gauge(
-            "gretchen_consumer_lag_records",
-            "Records of a topic that the whole group has not committed; every worker exports it, so take the maximum.",
-            ["topic"],
-            registry=registry,
-        )
         self.alerts = Counter("gretchen_alerts", "Alerts raised.", ["status", "severity"], registry=registry)
         self.abstentions = Counter("gretchen_abstentions", "Questions handed over to a person.", registry=registry)
         self.dead_letters = Counter("gretchen_dead_letters", "Records refused.", ["reason"], registry=registry)
         self.truncated = Counter("gretchen_truncated_texts", "Texts longer than the model reads.", registry=registry)
-        self.ready = Gauge("gretchen_ready", "1 when partitions are assigned and tables recovered.", registry=registry)
+
+
+def lag_gauge(registry: CollectorRegistry) -> Gauge:
+    """Set by a LagWatch."""
+    return Gauge(
+        "gretchen_consumer_lag_records",
+        "Records of a topic that the whole group has not committed; every worker exports it, so take the maximum.",
+        ["topic"],
+        registry=registry,
+    )
+
+
+def ready_gauge(registry: CollectorRegistry, ready: Callable[[], bool]) -> None:
+    """`ready` is asked at every scrape, by the scrape's thread."""
+    gauge = Gauge("gretchen_ready", "1 when partitions are assigned and tables recovered.", registry=registry)
+    gauge.set_function(lambda: float(ready()))

@@ -1,6 +1,5 @@
 """A worker's process: topics, endpoints, agents, until SIGTERM or Ctrl-C."""
 
-import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -12,7 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from models.errors import SettingsError
 from streams.admin import ensure_topics, wait_for_broker
-from streams.exact import ExactApp
+from streams.exact import FAIL_STOP, ExactApp
+from streams.lag import LagWatch
+from streams.metrics import lag_gauge, ready_gauge
 from streams.settings import Settings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,11 +26,17 @@ def run_worker(settings: Settings, build: Callable[[CollectorRegistry], ExactApp
     wait_for_broker(settings)
     ensure_topics(settings)
     app = build(registry)
+    ready_gauge(registry, lambda: app.ready)
     serve_endpoints(settings, app, registry)
-    logging.getLogger(__name__).info("worker of group %s starts", settings.app_id)
+    LagWatch(settings, lag_gauge(registry))
     worker = faust.Worker(app, loglevel=settings.log_level, quiet=True)
-    worker.execute_from_commandline()
-    sys.exit(0)
+    code = 0
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code:  # a crash inside Faust is a fail-stop too: nothing is lost, and a restart mends it
+            code = FAIL_STOP
+    sys.exit(code)
 
 
 def serve_endpoints(settings: Settings, app: ExactApp, registry: CollectorRegistry) -> ThreadingHTTPServer:

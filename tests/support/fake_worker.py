@@ -3,12 +3,15 @@
 KILL_AT=<event>:<what>[:<n>] makes it kill itself with -9 at the n-th (first) time of an event:
 half:<topic>     half of a batch's outputs are in Kafka      sent:<topic>    all of them are, the next step is not begun
 kept:<table>     the table's local store is written          acked:<agent>   the batch is acknowledged, not committed
+
+STALL=1 makes it block its event loop for good when it has its first output to send.
 """
 
 import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -72,7 +75,17 @@ def arm(event: str, what: str, times: str = "1") -> None:
     faust.Table.apply_changelog_batch = applying
 
 
+def stall() -> None:
+    async def publishing(app: ExactApp, outputs: Iterable[Any]) -> list[Any]:
+        time.sleep(3600)
+        return []
+
+    ExactApp.publish = publishing  # type: ignore[method-assign]
+
+
 def main() -> None:
+    if os.environ.get("STALL"):
+        stall()
     if "KILL_AT" in os.environ:
         arm(*os.environ["KILL_AT"].split(":"))
     settings, templates = load_settings(os.environ), load_templates()

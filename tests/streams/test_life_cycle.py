@@ -1,0 +1,126 @@
+"""A worker's life: it starts or says why not, tells how it is, ends on SIGTERM without loss, outlives its broker."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.admin import CONSUMED, ensure_topics, group_lag
+from streams.broker import EmbeddedKafka
+from streams.broker.config import free_port
+from streams.settings import Settings
+from streams.topics import SCORED_NEWS
+from tests.support.news_flow import NewsFlow
+from tests.support.topic_reader import records_in
+from tests.support.verdict import judge
+from tests.support.worker_process import WorkerProcess, until
+
+pytestmark = pytest.mark.kafka
+
+LAG = "gretchen_consumer_lag_records", "news"
+BUSY = {"GRETCHEN_BATCH_RECORDS": "32", "GRETCHEN_LINGER_MS": "5"}
+
+
+@pytest.fixture
+def own_kafka(kafka_settings: Settings, tmp_path: Path) -> Iterator[tuple[EmbeddedKafka, Settings]]:
+    """A Kafka that a test may stop, and settings for it."""
+    with EmbeddedKafka(tmp_path / "kafka", free_port()) as own:
+        yield own, replace(kafka_settings, bootstrap_servers=own.bootstrap_servers)
+
+
+def metrics(worker: WorkerProcess) -> dict[tuple[str, ...], float]:
+    """(sample's name, its labels' values in the order of their names) -> value; nothing while nobody answers."""
+    answer = worker.get("/metrics")
+    if answer is None:
+        return {}
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): float(sample.value)
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_sigterm_finishes_what_is_at_work_so_that_nothing_is_lost_or_done_twice(
+    kafka_settings: Settings, tmp_path: Path
+) -> None:
+    settings = kafka_settings
+    ensure_topics(settings)
+    with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path, **BUSY) as worker:
+        flow.send(2000, 0)
+        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker, every_s=0.02)
+        assert worker.terminate(within_s=10) == 0
+        assert group_lag(settings) > 0  # it was busy
+        worker.start()
+        until(lambda: group_lag(settings) == 0, worker)
+        assert worker.terminate() == 0
+    found = judge(settings, flow)
+    assert found.pop("alerts raised") > 0
+    assert set(found.values()) == {0}, found
+
+
+def test_a_worker_outlives_a_broker_that_is_killed_and_started_again(
+    own_kafka: tuple[EmbeddedKafka, Settings], tmp_path: Path
+) -> None:
+    kafka, settings = own_kafka
+    ensure_topics(settings)
+    with WorkerProcess(settings, tmp_path, **BUSY) as worker:
+        with NewsFlow(settings) as flow:
+            flow.send(2000, 0)
+        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker, every_s=0.02)
+        kafka.kill()
+        until(lambda: math.isnan(metrics(worker).get(LAG, 0.0)), worker)
+        kafka.start()
+        until(lambda: group_lag(settings) == 0, worker)
+        until(worker.ready, worker)
+        assert worker.terminate() == 0
+        print("fail-stops:", worker.fail_stops)
+    judge(settings, flow)
+
+
+def test_without_a_broker_a_worker_says_so_in_one_line_and_ends_with_6(
+    kafka_settings: Settings, tmp_path: Path
+) -> None:
+    nowhere = replace(kafka_settings, bootstrap_servers=f"127.0.0.1:{free_port()}", broker_wait_s=0.5)
+    with WorkerProcess(nowhere, tmp_path) as worker:
+        assert worker.wait(60) == 6
+        (line,) = worker.tail().splitlines()
+    assert line.startswith(f"gretchen: no Kafka answers at {nowhere.bootstrap_servers}")
+    assert "KAFKA_BOOTSTRAP_SERVERS" in line
+
+
+def test_metrics_tell_lag_readiness_and_each_stage_of_the_work(kafka_settings: Settings, tmp_path: Path) -> None:
+    settings = kafka_settings
+    ensure_topics(settings)
+    with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path) as worker:
+        flow.send(500, 0)
+        until(worker.ready, worker)
+        assert metrics(worker)["gretchen_ready",] == 1
+        until(lambda: group_lag(settings) == 0, worker)
+        lags = {("gretchen_consumer_lag_records", topic.name): 0.0 for topic in CONSUMED}
+        until(lambda: lags.items() <= metrics(worker).items(), worker)
+        told = metrics(worker)
+        for agent in ("score_news", "answer_questions"):
+            for stage in ("queue", "tokenize", "infer", "publish"):
+                assert told["gretchen_stage_seconds_count", agent, stage] > 0
+            assert told["gretchen_batch_tokens_sum", agent] > 0
+        for agent in ("watch_entities", "raise_alerts"):
+            assert told["gretchen_stage_seconds_count", agent, "publish"] > 0
+        assert told["gretchen_records_in_total", "news"] >= 500
+        assert told["gretchen_records_out_total", "scored-news"] == len(flow.texts)
+        assert told["gretchen_dead_letters_total", "not-json"] + told["gretchen_dead_letters_total", "engine"] == len(
+            flow.refused
+        )
+        assert told["gretchen_alerts_total", "info", "opened"] >= 1
+
+
+def test_lag_is_told_by_a_worker_whose_event_loop_stands_still(kafka_settings: Settings, tmp_path: Path) -> None:
+    settings = kafka_settings
+    ensure_topics(settings)
+    with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path, STALL="1") as worker:
+        flow.send(100, 0)
+        until(lambda: metrics(worker).get(LAG, 0) >= 100, worker)
+        flow.send(100, 0)
+        until(lambda: metrics(worker).get(LAG, 0) >= 200, worker)
