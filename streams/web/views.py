@@ -10,6 +10,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 TEXT_CHARS = 600  # a headline is shorter; a pasted article is cut on the page, never in the record
+LABEL_CHARS = 80  # a name, a source, a topic: feeds may send anything
+URL_CHARS = 2000
 EVIDENCE = 12
 ORDER = {"opened": 0, "grew": 1, "resolved": 2}
 
@@ -18,13 +20,17 @@ def cut(text: str, chars: int = TEXT_CHARS) -> str:
     return text if len(text) <= chars else text[: chars - 1] + "…"
 
 
+def label(text: str) -> str:
+    return cut(text, LABEL_CHARS)
+
+
 def link(url: str | None) -> str | None:
     """The url if a browser may follow it: http and https only, so that no feed can plant a javascript: link."""
     try:
         parts = urlsplit(url or "")
     except ValueError:
         return None
-    return url if parts.scheme in ("http", "https") and parts.netloc else None
+    return url if parts.scheme in ("http", "https") and parts.netloc and len(url or "") <= URL_CHARS else None
 
 
 def headline_view(record: ScoredNews) -> View:
@@ -32,15 +38,15 @@ def headline_view(record: ScoredNews) -> View:
         "id": record.id,
         "at": record.published_at,
         "text": cut(record.text),
-        "source": record.source,
+        "source": label(record.source or ""),
         "url": link(record.url),
         "sentiment": record.sentiment,
         "probability": round(record.probabilities.get(record.sentiment, 0.0), 3),
-        "topic": record.topic,
+        "topic": label(record.topic),
         "entities": [
             {
                 "id": entity.entity,
-                "name": entity.name,
+                "name": label(entity.name),
                 "sentiment": entity.sentiment,
                 "probability": round(entity.probabilities.get(entity.sentiment, 0.0), 3),
             }
@@ -53,7 +59,7 @@ def entity_view(record: Summary, trend: list[float]) -> View:
     """`move` is the change of the index over the trend shown."""
     return {
         "id": record.entity,
-        "name": record.name,
+        "name": label(record.name),
         "at": record.at,
         "index": round(record.index, 3),
         "move": round(record.index - trend[0], 3),
@@ -74,7 +80,7 @@ def alert_view(record: Alert, known: View | None) -> View:
     return {
         "episode": record.episode,
         "entity": record.entity,
-        "name": record.name,
+        "name": label(record.name),
         "status": record.status,
         "severity": record.severity,
         "at": record.at,
@@ -90,7 +96,7 @@ def alert_view(record: Alert, known: View | None) -> View:
                 "at": item.at,
                 "text": cut(item.text),
                 "negative": round(item.negative, 3),
-                "source": item.source,
+                "source": label(item.source or ""),
                 "url": link(item.url),
             }
             for item in record.evidence[:EVIDENCE]

@@ -47,7 +47,7 @@ function onSnapshot(message) {
 }
 
 function onDelta(message) {
-  if (message.headlines) headlines.add(message.headlines);
+  if (message.headlines) headlines.add(message.headlines, true, message.skipped);
   if (message.entities) entities.add(message.entities);
   if (message.alerts) alerts.add(message.alerts);
   if (message.chats) chat.add(message.chats);

@@ -82,8 +82,9 @@ export class Entities {
     button.replaceChildren(
       el("span", {}, el("span", { class: "name" }, item.name), share(item)),
       sparkline(item.trend),
-      el("span", { class: "index" }, spoken("index "), signed(item.index)),
-      el("span", { class: `move ${direction}` }, direction === "neutral" ? null : mark(direction), spoken("moved "), signed(item.move)));
+      el("span", { class: "level" },
+        el("span", { class: "index" }, spoken("index "), signed(item.index)),
+        el("span", { class: `move ${direction}` }, direction === "neutral" ? null : mark(direction), spoken("moved "), signed(item.move))));
     this.rows.set(item.id, { node, item });
     return node;
   }

@@ -41,5 +41,5 @@ export function showRefusals(refused, refusals) {
   byId("reasons").replaceChildren(...Object.entries(refusals).sort((a, b) => b[1] - a[1]).map(([reason, count]) =>
     el("div", {}, el("dt", {}, words(reason)), el("dd", {}, whole(count)))));
   byId("refusal-list").replaceChildren(...(refused.length ? [...refused].reverse().map((one) =>
-    el("li", {}, `${words(one.reason)}: ${one.detail} `, el("span", {}, `${one.topic}, partition ${one.partition}, offset ${one.offset}`))) : [el("li", {}, "None seen.")]));
+    el("li", {}, `${words(one.reason)}: `, el("bdi", {}, one.detail), " ", el("span", {}, `${one.topic}, partition ${one.partition}, offset ${one.offset}`))) : [el("li", {}, "None seen.")]));
 }

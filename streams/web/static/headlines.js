@@ -1,7 +1,7 @@
 // The live headlines: newest first, still while they are read.
 
 import { byId, el, reconcile, said, setText } from "./dom.js";
-import { fullTime, percent, time, words } from "./format.js";
+import { fullTime, percent, time, whole, words } from "./format.js";
 import { mark, spoken } from "./marks.js";
 
 const KEPT = 200;
@@ -30,8 +30,9 @@ export class Headlines {
     this.add(items, false);
   }
 
-  /** `items` oldest first. */
-  add(items, fresh = true) {
+  /** `items` oldest first; `skipped` came before them, too many to be sent. */
+  add(items, fresh = true, skipped = 0) {
+    if (skipped) items[0].skipped = skipped;
     const known = new Set(this.items.map((item) => item.id));
     for (const item of items) {
       if (known.has(item.id)) continue;
@@ -122,8 +123,11 @@ export class Headlines {
           said(item.text, item.url),
           el("p", { class: "about" },
             ...item.entities.map((entity) => this.chip(entity)),
-            item.topic ? el("span", { class: "topic" }, words(item.topic)) : null,
-            item.source ? el("span", { class: "source" }, item.source) : null)));
+            el("span", { class: "from" },
+              item.topic ? el("span", { class: "topic" }, words(item.topic)) : null,
+              item.topic && item.source ? " · " : null,
+              item.source ? el("span", { class: "source" }, item.source) : null)),
+          item.skipped ? el("p", { class: "hint" }, `${whole(item.skipped)} before it came too fast to show`) : null));
       node.children[1].append(document.createElementNS("http://www.w3.org/2000/svg", "title"));
       node.querySelector(".tone title").textContent = `${item.sentiment}, ${percent(item.probability)}`;
       this.nodes.set(item.id, node);

@@ -1,5 +1,7 @@
 // The line to the server: snapshots and deltas in, and what can be said about its health.
 
+import { time } from "./format.js";
+
 const SILENCE_MS = 5000; // the server speaks every second
 const STUCK_S = 15;
 const QUIET_S = 60;
@@ -45,7 +47,10 @@ export class Stream {
       return { state: "reconnecting", text: "Reconnecting", trouble: silence > SILENCE_MS ? `No word from the page’s server for ${Math.round(silence / 1000)} s: what you see is old.` : "" };
     }
     const { broker, trouble, newest_ms, now_ms, waiting, waiting_s } = this.status;
-    if (broker === "down") return { state: "down", text: "Kafka is away", trouble };
+    if (broker === "down") {
+      const last = newest_ms === null ? "" : ` The latest headline here came at ${time(newest_ms)}.`;
+      return { state: "down", text: "Kafka is away", trouble: trouble + last };
+    }
     if (broker === "no topics") return { state: "stale", text: "No topics yet", trouble };
     if (broker !== "connected") return { state: "connecting", text: broker === "loading" ? "Loading" : "Connecting" };
     if (waiting && waiting_s > STUCK_S) {
