@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.records import Sentiment
 from streams.web.app import QUESTION_CHARS
 from streams.web.board import Board
 from streams.web.guard import Allowance
@@ -119,11 +120,12 @@ def test_a_browser_that_reads_nothing_is_let_go_and_the_page_goes_on(live: LiveP
         raw.connect(("127.0.0.1", live.port))
         raw.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until = time.monotonic() + 30
-        names = itertools.count()
+        numbers = itertools.count()
+        names: dict[str, Sentiment] = {"y" * 70 + str(k): "neutral" for k in range(8)}
 
         def flood(board: Board) -> None:
-            for i in itertools.islice(names, 20):
-                board.add_headline(scored(f"n{i}", "x" * 550), i, i, True)
+            for i in itertools.islice(numbers, 40):
+                board.add_headline(scored(f"n{i}", "x" * 550, entities=names), i, i, True)
 
         while live.hub.dropped == 0 and time.monotonic() < until:
             live.do(flood)

@@ -199,10 +199,18 @@ def test_only_web_links_are_followed() -> None:
         assert link(url) is None
 
 
-def test_a_pasted_article_is_cut() -> None:
+def test_a_pasted_article_is_cut_and_so_are_labels_and_links() -> None:
     board = Board()
-    put(board, SCORED_NEWS, scored("a", "word " * 4000))
-    assert len(board.snapshot(0)["headlines"][0]["text"]) == 600
+    much = "word " * 4000
+    put(
+        board,
+        SCORED_NEWS,
+        scored("a", much, entities={much: "neutral"}, source=much, topic=much, url="https://e/" + much),
+    )
+    [view] = board.snapshot(0)["headlines"]
+    assert len(view["text"]) == 600
+    assert {len(view["source"]), len(view["topic"]), len(view["entities"][0]["name"])} == {80}
+    assert view["url"] is None
 
 
 def test_times_stay_exact_over_the_wire() -> None:

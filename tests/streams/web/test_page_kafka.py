@@ -1,5 +1,6 @@
 """The page's process over a real Kafka."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -22,6 +23,7 @@ from streams.broker import EmbeddedKafka
 from streams.records import Record
 from streams.settings import Settings, variable
 from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
+from streams.web.consume import stopped
 from tests.support.page_records import alert, answer, question, scored, summary
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -223,6 +225,13 @@ def test_the_page_outlives_its_broker(tmp_path: Path) -> None:
             after.close()
             with page.events() as stream:
                 assert {view["id"] for view in seen(stream, "headlines", 2)} == {"before", "after"}
+
+
+def test_a_client_that_ends_as_if_cancelled_does_not_end_the_page() -> None:
+    async def stop() -> None:
+        raise asyncio.CancelledError
+
+    asyncio.run(stopped(stop()))
 
 
 def test_a_page_without_a_broker_says_so_and_ends_when_told(tmp_path: Path) -> None:
