@@ -1,7 +1,6 @@
 """create_app: the worker as a value. Nothing is wired by importing this module."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -57,17 +56,21 @@ def create_app(
     }
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     for name, (topic, step) in steps.items():
-        app.agent(app.topic(topic.of(settings), **raw), name=name)(partial(run_agent, app, name, step))
+        app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step))
     return app
 
 
-async def run_agent(app: ExactApp, name: str, step: Step, stream: Any) -> None:
+def agent_of(app: ExactApp, name: str, step: Step) -> Callable[[Any], Awaitable[None]]:
     """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
     settings = app.settings
-    try:
-        async for batch in batches(
-            stream, settings.batch_records, settings.batch_tokens, tokens, settings.linger_ms / 1000
-        ):
-            await step(batch)
-    except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
-        app.fail_stop(f"{name}: {error!r}")
+    records, weight, linger_s = settings.batch_records, settings.batch_tokens, settings.linger_ms / 1000
+
+    async def agent(stream: Any) -> None:
+        try:
+            async for batch in batches(stream, records, weight, tokens, linger_s):
+                await step(batch)
+        except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
+            app.fail_stop(f"{name}: {error!r}")
+
+    agent.__name__ = agent.__qualname__ = name  # what Faust's log calls it
+    return agent

@@ -5,14 +5,21 @@ Private parts of Faust, line numbers of faust-streaming 0.15.3; see docs/exactne
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faust.types import TP
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.admin import kafka_client_config
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.exact import ExactApp
+
+LOOK_MS = 10_000
 
 
 class Fence:
@@ -72,22 +79,25 @@ async def batches(
 ) -> AsyncIterator[Batch]:
     """Micro-batches from a stream's queue, bounded by records, by weight and by the wait since the first record.
 
-    Unlike Stream.take(), which acks in a `finally`: a failing body loses its batch. Stale events are dropped; a hole in
-    the offsets is fatal, as Faust would commit past it (transport/consumer.py:1140, _add_gap 1157).
+    Unlike Stream.take(), which acks in a `finally`: a failing body loses its batch. Stale events are dropped. A hole in
+    the offsets is fatal, as Faust would commit past it (transport/consumer.py:1140, _add_gap 1157), unless Kafka has a
+    hole there itself.
     """
     stream._finalized = True
     started = await stream.maybe_start()
     app, channel, loop = stream.app, stream.channel, asyncio.get_running_loop()
     queue, expected = channel.queue, dict[tuple[int, TP], int]()
 
-    def take(event: Any, into: list[Any]) -> int:
+    async def take(event: Any, into: list[Any]) -> int:
         message = event.message
-        if not app.fence.is_open(message.generation_id):
-            return 0  # fetched before a rebalance: it comes again
         place = (message.generation_id, message.tp)
         start = expected.get(place, app.consumer._committed_offset[message.tp])
-        if start is not None and message.offset > start:
-            app.fail_stop(f"hole in {message.tp}: expected offset {start}, got {message.offset}")
+        if app.fence.is_open(message.generation_id) and start is not None and message.offset > start:
+            found = await asyncio.to_thread(next_offset, app.settings, message.tp, start)
+            if app.fence.is_open(message.generation_id) and found != message.offset:
+                app.fail_stop(f"hole in {message.tp}: expected offset {start}, got {message.offset}, Kafka has {found}")
+        if not app.fence.is_open(message.generation_id):
+            return 0  # fetched before a rebalance: it comes again
         expected[place] = message.offset + 1
         if not message.tracked:
             message.tracked = True
@@ -103,14 +113,15 @@ async def batches(
     try:
         while not stream.should_stop:
             events: list[Any] = []
-            weight = take(await channel.__anext__(), events)
+            weight = await take(await channel.__anext__(), events)
             deadline = loop.time() + linger_s
             while len(events) < records and weight < weight_limit:
                 try:
                     async with asyncio.timeout_at(deadline):
-                        weight += take(queue.get_nowait() if not queue.empty() else await queue.get(), events)
+                        event = queue.get_nowait() if not queue.empty() else await queue.get()
                 except TimeoutError:
                     break
+                weight += await take(event, events)
             generation = app.consumer_generation_id
             events = [event for event in events if event.message.generation_id == generation]
             if events and app.fence.admits(generation):  # no await between this look and work(): the fence sees us
@@ -126,3 +137,20 @@ async def batches(
         if started:
             await stream.stop()
             stream.service_reset()
+
+
+def next_offset(settings: Settings, tp: TP, offset: int) -> int | None:
+    """Where Kafka's first record at or after an offset lies; None when none comes within 10 s, or no Kafka answers.
+
+    Not the offset itself where retention or compaction removed it, or the end of a transaction lies there.
+    """
+    place = TopicPartition(tp.topic, tp.partition)
+    try:
+        with closing(KafkaConsumer(**kafka_client_config(settings), auto_offset_reset="earliest")) as consumer:
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            for records in consumer.poll(LOOK_MS, max_records=1).values():
+                return int(records[0].offset)
+    except KafkaError:
+        pass
+    return None

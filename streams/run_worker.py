@@ -1,5 +1,6 @@
 """A worker's process: topics, endpoints, agents, until SIGTERM or Ctrl-C."""
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -29,6 +30,7 @@ def run_worker(settings: Settings, build: Callable[[CollectorRegistry], ExactApp
     ready_gauge(registry, lambda: app.ready)
     serve_endpoints(settings, app, registry)
     LagWatch(settings, lag_gauge(registry))
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # the lag's look every few seconds is no news
     worker = faust.Worker(app, loglevel=settings.log_level, quiet=True)
     code = 0
     try:

@@ -36,7 +36,6 @@ LINES = (
     "kept:episodes",
     "acked:raise_alerts",
     "sent:chat-answers",
-    "acked:answer_questions",
 )
 """Where a worker is killed, one after the other; fake_worker.py says what each means."""
 

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import OffsetSpec
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.admin import CONSUMED, ensure_topics, group_lag
+from streams.admin import CONSUMED, admin_client, ensure_topics, group_lag, kafka_client_config
 from streams.broker import EmbeddedKafka
 from streams.broker.config import free_port
 from streams.settings import Settings
-from streams.topics import SCORED_NEWS
+from streams.topics import NEWS, SCORED_NEWS
 from tests.support.news_flow import NewsFlow
 from tests.support.topic_reader import records_in
 from tests.support.verdict import judge
@@ -124,3 +127,35 @@ def test_lag_is_told_by_a_worker_whose_event_loop_stands_still(kafka_settings: S
         until(lambda: metrics(worker).get(LAG, 0) >= 100, worker)
         flow.send(100, 0)
         until(lambda: metrics(worker).get(LAG, 0) >= 200, worker)
+
+
+def test_offsets_without_a_record_are_no_hole_to_stop_at(kafka_settings: Settings, tmp_path: Path) -> None:
+    """Transactions end in a marker that takes an offset; retention removes what nobody had read."""
+    settings = kafka_settings
+    ensure_topics(settings)
+    name, scored = NEWS.of(settings), SCORED_NEWS.of(settings)
+    producer = KafkaProducer(**kafka_client_config(settings), transactional_id=f"{settings.app_id}-writer")
+    producer.init_transactions()
+
+    def write(first: int) -> None:
+        producer.begin_transaction()
+        for i in range(first, first + 40):
+            producer.send(name, key=b"n%d" % i, value=b'{"id": "n%d", "text": "E01 neutral"}' % i)
+        producer.commit_transaction()
+
+    with closing(producer), WorkerProcess(settings, tmp_path, **BUSY) as worker:
+        write(0)
+        write(40)
+        until(lambda: records_in(settings, scored) == 80, worker)
+        assert worker.terminate() == 0
+        write(80)
+        with admin_client(settings) as admin:
+            places = [TopicPartition(name, p) for p in range(settings.partitions)]
+            ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            admin.delete_records({place: end.offset for place, end in ends.items()})
+        write(120)
+        worker.start()
+        until(lambda: records_in(settings, scored) == 120, worker)
+        until(lambda: group_lag(settings) <= settings.partitions, worker)  # the last markers are never read
+        assert worker.terminate() == 0
+    assert worker.fail_stops == 0
