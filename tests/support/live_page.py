@@ -66,13 +66,13 @@ class LivePage:
                 done.set()
 
         self.loop.call_soon_threadsafe(run)
-        assert done.wait(5)
+        assert done.wait(30)
         return result[0]  # type: ignore[no-any-return]
 
     def __enter__(self) -> "LivePage":
         self.thread.start()
-        assert self.running.wait(10)
-        until = time.monotonic() + 10
+        assert self.running.wait(30)
+        until = time.monotonic() + 30
         while not self.server.started and self.thread.is_alive() and time.monotonic() < until:
             time.sleep(0.01)
         assert self.server.started
@@ -80,5 +80,5 @@ class LivePage:
 
     def __exit__(self, *error: object) -> None:
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive(), "the page did not end"

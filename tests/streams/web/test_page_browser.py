@@ -1,6 +1,6 @@
 """The page in a real Chromium."""
 
-import threading
+import queue
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -138,22 +138,25 @@ def test_entities_show_what_moved_and_filter_the_headlines(open_page: Callable[.
 
 
 def test_a_question_is_answered_and_an_unsure_one_is_handed_over(open_page: Callable[..., Any], live: LivePage) -> None:
-    def answer_later(asked: Question) -> None:
-        unsure = "moon" in asked.text
-        reply = answer(asked, "A colleague will write." if unsure else NASTY, unsure)
-        threading.Timer(0.3, lambda: live.do(lambda board: board.add_answer(reply, 1, 1, True))).start()
+    asked: queue.Queue[Question] = queue.Queue()
 
-    live.answer = answer_later
+    def reply(text: str, abstained: bool = False) -> None:
+        record = answer(asked.get(timeout=30), text, abstained)
+        live.do(lambda board: board.add_answer(record, 1, 1, True))
+
+    live.answer = asked.put
     page = open_page()
     page.locator("#question").fill("Where is my card?")
     page.keyboard.press("Enter")
     page.wait_for_selector(".thinking")
+    reply(NASTY)
     page.wait_for_selector(".turn .a .meta")
     assert page.locator(".turn .q").inner_text() == "Where is my card?"
     assert page.locator(".turn .a p").first.text_content() == NASTY
     assert "card arrival, 97% sure" in page.locator(".turn .meta").inner_text()
     page.locator("#question").fill("What does the moon cost?")
     page.locator(".send").click()
+    reply("A colleague will write.", abstained=True)
     page.wait_for_selector(".a.abstained")
     assert "Handed over to a person" in page.locator(".a.abstained").inner_text()
     page.reload()  # the conversation is still there
