@@ -11,7 +11,7 @@ comma  := ,
 EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
 PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
 
-.PHONY: demo test unit check bench format clean help
+.PHONY: demo test unit check format clean help
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 

@@ -42,10 +42,13 @@ class TrainingFailed(GretchenError):
 def finetune(
     task: Task, corpus: Corpus, base: Path, run: Path, training: Training, *,
     resume: bool = False, progress: Progress = lambda done, total, word: None, checkpoint_s: float = 300,
+    device: str = "cpu",
 ) -> dict[str, Any]:  # fmt: skip
     """Train and return the log's best line. Raises InputError for unusable data, TrainingFailed for a NaN loss."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("no CUDA device can be used here; install a torch with CUDA and a driver, or use --device cpu")
     torch.manual_seed(training.seed)
-    model = network.from_base(base, task.heads, training.dropout)
+    model = network.from_base(base, task.heads, training.dropout).to(device)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     pad_id = pad_of(tokenizer, base)
     train, dev = (tokenize(corpus.examples[split], tokenizer, task.max_tokens) for split in ("train", "dev"))
@@ -106,7 +109,7 @@ def loss_of(model: network.SpanClassifier, batch: Batch, pad_id: int) -> torch.T
     logits = _run(model, batch, pad_id)
     parts, weights_sum = [], 0.0
     for head, rows in batch.rows.items():
-        b, k, labels, weights = (torch.tensor(column) for column in zip(*rows, strict=True))
+        b, k, labels, weights = (torch.tensor(column, device=logits[head].device) for column in zip(*rows, strict=True))
         log_p = F.log_softmax(logits[head][b, k], dim=-1)
         known = labels != OUTLIER
         picked = log_p.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
@@ -137,15 +140,16 @@ def predict(
         for head, rows in batch.rows.items():
             for b, k, label, weight in rows:
                 if weight == 1.0 or label == OUTLIER:
-                    logits.setdefault(head, []).append(out[head][b, k].numpy())
+                    logits.setdefault(head, []).append(out[head][b, k].cpu().numpy())
                     labels.setdefault(head, []).append(label)
     return {head: (np.array(logits[head]), np.array(labels[head])) for head in logits}
 
 
 def _run(model: network.SpanClassifier, batch: Batch, pad_id: int) -> dict[str, torch.Tensor]:
-    ids = torch.from_numpy(batch.input_ids)
-    mask = torch.arange(ids.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None]
-    out: dict[str, torch.Tensor] = model(ids, mask.long(), torch.from_numpy(batch.spans))
+    device = next(model.parameters()).device
+    ids, lengths, spans = (torch.from_numpy(each).to(device) for each in (batch.input_ids, batch.lengths, batch.spans))
+    mask = torch.arange(ids.shape[1], device=device)[None, :] < lengths[:, None]
+    out: dict[str, torch.Tensor] = model(ids, mask.long(), spans)
     return out
 
 
@@ -173,7 +177,9 @@ def _restore(run: Path, model: network.SpanClassifier, optimizer: AdamW) -> tupl
     except (OSError, ValueError) as error:
         raise InputError(f"{run}/last: nothing to resume from ({error}); run without --resume") from None
     for n, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
-        optimizer.state[parameter] = {key: moments[f"{n}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        optimizer.state[parameter] = {
+            key: moments[f"{n}.{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
+        }
     return state["step"], state["best"]
 
 

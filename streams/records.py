@@ -12,6 +12,8 @@ from msgspec import Meta
 
 Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+Severity = Literal["info", "warning", "critical"]
+Status = Literal["opened", "grew", "resolved"]
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
@@ -102,8 +104,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """A surge that opened, grew or resolved. `episode` names it: the same for all its transitions."""
 
     episode: str
-    kind: Literal["opened", "grew", "resolved"]
-    severity: Literal["info", "warning", "critical"]
+    kind: Status
+    severity: Severity
     at: datetime
     opened_at: datetime
     negatives: int
@@ -138,8 +140,8 @@ class Alert(Record, frozen=True, kw_only=True):
     episode: str
     entity: str
     name: str
-    status: Literal["opened", "grew", "resolved"]
-    severity: Literal["info", "warning", "critical"]
+    status: Status
+    severity: Severity
     at: datetime
     opened_at: datetime
     summary: str

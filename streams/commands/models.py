@@ -68,7 +68,10 @@ def prune_vocabulary(task: str, base: Path, data: Path, size: int, seen: int, ou
 @click.option("--learning-rate", type=float)
 @click.option("--seed", type=int)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; all cores by default.")
-def finetune(task: str, base: Path, data: Path, out: Path, resume: bool, threads: int | None, **options: Any) -> None:
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def finetune(
+    task: str, base: Path, data: Path, out: Path, resume: bool, threads: int | None, device: str, **options: Any
+) -> None:
     """Fine-tune BASE on TASK (a shipped task's name or a .toml); the best epoch on dev is kept."""
     from dataclasses import replace
 
@@ -86,7 +89,7 @@ def finetune(task: str, base: Path, data: Path, out: Path, resume: bool, threads
     with Progress(*columns, console=console) as bar:
         shown = bar.add_task("loading", total=None)
         best = run(
-            declared, corpus, base, out, training, resume=resume,
+            declared, corpus, base, out, training, resume=resume, device=device,
             progress=lambda done, total, word: bar.update(shown, completed=done, total=total, description=word),
         )  # fmt: skip
     click.echo(f"{out}/best: epoch {best['epoch']}, dev {json.dumps(best['dev'])}")
