@@ -102,6 +102,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
                   "max_input_chars_per_word": 100, "vocab": vocabulary},
     }  # fmt: skip
     (path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    torch.set_num_threads(1)  # a tiny model gains nothing by two, and they wait for each other on a busy machine
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
