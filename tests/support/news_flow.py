@@ -19,7 +19,7 @@ from streams.settings import Settings
 from streams.topics import CHAT_QUESTIONS, NEWS
 
 BEGIN = datetime(2025, 3, 3, 8, 0, tzinfo=UTC)
-SURGING = 4  # every fourth headline of a chunk is bad news about the chunk's own entity
+SURGING = 2  # every second headline of a chunk is bad news about the chunk's own entity
 BROKEN_EVERY, POISON_EVERY, QUESTION_EVERY = 97, 89, 50
 
 

@@ -91,7 +91,7 @@ class WorkerProcess:
         return answer is not None and answer.status_code == 200
 
 
-def until(true: Callable[[], bool], *workers: WorkerProcess, timeout_s: float = 90.0, every_s: float = 0.1) -> None:
+def until(true: Callable[[], bool], *workers: WorkerProcess, timeout_s: float = 150.0, every_s: float = 0.1) -> None:
     """Wait, with an eye on the workers. Fails with the ends of their logs when the time is over."""
     deadline = time.monotonic() + timeout_s
     while not true():

@@ -1,0 +1,77 @@
+"""Tables at a recovery, without a broker: which value wins, and what a topic's records are folded into."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.exact import ExactApp
+from streams.news.alerts import EpisodeState, decode_episodes, fold_alert
+from streams.settings import Settings
+from streams.tables import ExactTable, Row, TopicTable, unwrap, wrap
+from tests.support.page_records import alert
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> ExactApp:
+    return ExactApp(Settings(data_dir=tmp_path, table_store="memory"))
+
+
+def changelog(*values: tuple[int, bytes]) -> list[Row]:
+    """A key's values, (offset of the source, value), as they lie one after the other."""
+    tp = TP("gretchen-windows-changelog", 1)
+    return [Row(tp, at, "E01", wrap(*value), b'"E01"') for at, value in enumerate(values)]
+
+
+def read(table: ExactTable, key: str = "E01") -> bytes | None:
+    event = SimpleEvent()
+    return table.read(event, key)
+
+
+class SimpleEvent:
+    message = SimpleNamespace(partition=1)
+
+
+@given(st.integers(0, 2**63), st.binary())
+def test_a_stored_value_comes_back_with_its_offset(offset: int, value: bytes) -> None:
+    assert unwrap(wrap(offset, value)) == (offset, value)
+
+
+def test_the_value_that_has_seen_more_wins_not_the_one_a_zombie_wrote_last(app: ExactApp) -> None:
+    table = app.exact_table("windows")
+    table.apply_changelog_batch(changelog((5, b"1"), (9, b"2"), (7, b"3")))
+    assert read(table) == b"2"
+    table.apply_changelog_batch(changelog((8, b"4")))
+    assert read(table) == b"2"
+    table.apply_changelog_batch(changelog((9, b"5"), (10, b"6")))
+    assert read(table) == b"6"
+
+
+def test_a_topics_records_are_folded_once_however_often_they_are_read(app: ExactApp) -> None:
+    table = app.topic_table("episodes", "alerts", fold_alert)
+    records = alerts_topic("opened", "grew")
+    table.apply_changelog_batch(records)
+    table.apply_changelog_batch(records)
+    assert raised(table) == ["E01:1:opened", "E01:1:grew"]
+
+
+def test_what_others_wrote_into_the_topic_is_left_out(app: ExactApp) -> None:
+    table = app.topic_table("episodes", "alerts", fold_alert)
+    tp = TP("alerts", 1)
+    foreign = [Row(tp, 7, "", b"\xff not an alert", b"E01"), Row(tp, 8, "", b"", b"E01"), Row(tp, 9, "", b"{}", b"")]
+    table.apply_changelog_batch([*alerts_topic("opened"), *foreign])
+    assert raised(table) == ["E01:1:opened"]
+
+
+def alerts_topic(*kinds: str) -> list[Row]:
+    found = [msgspec.structs.replace(alert("E01"), id=f"E01:1:{kind}") for kind in kinds]
+    return [Row(TP("alerts", 1), at, "", msgspec.json.encode(one), b"E01") for at, one in enumerate(found)]
+
+
+def raised(table: TopicTable) -> list[str]:
+    value = read(table)
+    return (EpisodeState() if value is None else decode_episodes(value)).raised
