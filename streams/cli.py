@@ -11,6 +11,7 @@ from models.errors import GretchenError
 VERBS = {
     "demo": "play the sample news and chat through Kafka and the models, on this machine",
     "worker": "run the agents that score news, watch entities, raise alerts and answer questions",
+    "notify": "deliver alerts by webhook, Slack, e-mail and Alertmanager",
     "alerts": "show alerts, ack an episode, mute an entity",
     "page": "serve the live page",
     "feed": "read RSS and Atom feeds into the news topic",

@@ -34,21 +34,21 @@ class Outlet:
     ) -> None:
         self.sink, self.metrics, self.stop = sink, metrics, stop
         self.clock, self.draw = clock, draw
-        self.breaker = Breaker()
+        self.breaker, self.last_failure = Breaker(), ""
         self._one_at_a_time = asyncio.Lock()
 
     async def deliver(self, attempt: Callable[[], Awaitable[Outcome]], deadline_s: float) -> Outcome:
         """Delivered, Rejected, or Failed once no further attempt fits before the deadline. Raises Stopped."""
-        failures, last = 0, Failed("the receiver was failing already")
+        failures = 0
         while True:
             outcome, wait_s = await self.once(attempt, retry=failures > 0)
             if isinstance(outcome, Failed):
-                failures, last = failures + 1, outcome
+                failures += 1
                 wait_s = pause_s(failures, outcome.retry_after_s, self.draw())
             elif outcome is not None:
                 return outcome
             if self.clock() + wait_s >= deadline_s:
-                return Failed(f"{last.detail} (gave up after {failures} attempt{'' if failures == 1 else 's'})")
+                return Failed(f"{self.last_failure} (gave up after {failures} attempt{'' if failures == 1 else 's'})")
             await self.wait(wait_s if outcome is not None else min(wait_s, LOOK_S))
 
     async def once(
@@ -70,6 +70,8 @@ class Outlet:
                 log.exception("%r: an alert could not be put into words", self.sink)
                 outcome = Rejected(f"{type(error).__name__}: {error}")
             outcome = self.scrubbed(outcome)
+            if isinstance(outcome, Failed):
+                self.last_failure = outcome.detail
             self.change(decide(self.breaker, outcome, self.clock()), getattr(outcome, "detail", ""))
             return outcome, 0.0
 
