@@ -29,7 +29,7 @@ def command(check: bool) -> None:
         return
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, which are secrets here
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we tell once what it would repeat each second
     logging.getLogger("kafka").setLevel(logging.ERROR)
     wait_for_broker(settings)
     ensure_topics(settings)

@@ -5,27 +5,19 @@ import logging
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from streams.records import AlertAction
 from streams.settings import Settings
-from streams.sinks.clients import client_options
+from streams.sinks.clients import client_options, keep_reading, stop_client
 from streams.sinks.wanted import Actions
 from streams.topics import ALERT_ACTIONS
-
-AGAIN_S = 2.0
 
 log = logging.getLogger(__name__)
 
 
-async def follow_actions(settings: Settings, actions: Actions, caught_up: asyncio.Event) -> None:
+async def follow_actions(settings: Settings, actions: Actions, caught_up: asyncio.Event, stop: asyncio.Event) -> None:
     """Until cancelled. `caught_up` is set once all that was there at the start is known."""
-    while True:
-        try:
-            await read(settings, actions, caught_up)
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("no Kafka answers (%s); trying on", str(error) or type(error).__name__)
-        await asyncio.sleep(AGAIN_S)
+    await keep_reading(lambda: read(settings, actions, caught_up), stop, "operators' actions")
 
 
 async def read(settings: Settings, actions: Actions, caught_up: asyncio.Event) -> None:
@@ -44,7 +36,7 @@ async def read(settings: Settings, actions: Actions, caught_up: asyncio.Event) -
             if not caught_up.is_set() and all([await consumer.position(p) >= end for p, end in ends.items()]):
                 caught_up.set()
     finally:
-        await consumer.stop()
+        await stop_client(consumer)
 
 
 def take(actions: Actions, record: ConsumerRecord[bytes, bytes]) -> None:

@@ -19,7 +19,7 @@ from streams.admin import unavailable
 from streams.events import Output
 from streams.settings import Settings
 from streams.sinks import senders
-from streams.sinks.clients import client_options
+from streams.sinks.clients import client_options, stop_client
 from streams.sinks.config import Alertmanager, Sink
 from streams.sinks.endpoints import serve_endpoints
 from streams.sinks.follow import follow_actions
@@ -42,9 +42,7 @@ async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str
     on_signals(stop)
     readers: list[Reader] = []
     serve_endpoints(settings, metrics.registry, lambda: ready(readers, caught_up))
-    producer = AIOKafkaProducer(
-        **client_options(settings), acks="all", enable_idempotence=True, max_request_size=4 << 20
-    )
+    producer = AIOKafkaProducer(**client_options(settings), acks="all", max_request_size=4 << 20)
 
     async def publish(output: Output) -> None:
         await producer.send_and_wait(output.topic, output.value, key=output.key, headers=list(output.headers))
@@ -55,7 +53,7 @@ async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str
         raise unavailable(settings, error) from None
     headers = {"User-Agent": f"gretchen/{version('gretchen')} (alerts)"}
     async with httpx.AsyncClient(headers=headers, timeout=None) as client, asyncio.TaskGroup() as background:
-        tasks = [background.create_task(follow_actions(settings, actions, caught_up))]
+        tasks = [background.create_task(follow_actions(settings, actions, caught_up, stop))]
         await first_of(caught_up, stop)
         async with asyncio.TaskGroup() as group:
             for sink in sinks if caught_up.is_set() else ():
@@ -71,7 +69,7 @@ async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str
             log.info("%d sinks: %s", len(sinks), ", ".join(f"{sink.name} ({sink.KIND})" for sink in sinks))
         for task in tasks:
             task.cancel()
-        await producer.stop()
+        await stop_client(producer)
     log.info("stopped; what is not delivered is still in Kafka")
 
 
@@ -99,7 +97,7 @@ async def first_of(*events: asyncio.Event) -> None:
 
 
 def ready(readers: Sequence[Reader], caught_up: asyncio.Event) -> bool:
-    return caught_up.is_set() and bool(readers) and all(reader.joined for reader in readers)
+    return caught_up.is_set() and bool(readers) and all(reader.joined and not reader.lost for reader in readers)
 
 
 async def show(readers: Sequence[Reader], caught_up: asyncio.Event, metrics: Metrics) -> None:

@@ -13,18 +13,18 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
 
 from streams.settings import Settings
-from streams.sinks.clients import REQUEST_S, client_options
+from streams.sinks.clients import client_options, keep_reading, stop_client
 from streams.sinks.outlet import Stopped
-from streams.sinks.tell import AGAIN_S, Teller
+from streams.sinks.tell import Teller
 from streams.sinks.told import Told
 from streams.topics import ALERTS
 
 NEW_SINK_S = 3600.0  # a sink that has never run starts with the alerts of the last hour
 HISTORY_S = 7 * 86_400.0  # an episode that has said nothing for so long is forgotten at a restart
-STOP_S = 9.0
+STOP_S = 8.0  # all in all a process told to stop is gone within 10
 LOOK_S = 5.0  # how often it is counted what waits
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         self.settings, self.teller, self.stop = settings, teller, stop
         self.sink = teller.sink
         self.lanes: dict[TopicPartition, Lane] = {}
-        self.joined = False
+        self.joined = self.lost = False
         self.waiting = 0
 
     def told(self) -> list[Told] | None:
@@ -57,12 +57,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Until the process is told to stop."""
-        while not self.stop.is_set():
-            try:
-                await self.read()
-            except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("%r: Kafka: %s; trying on", self.sink, str(error) or type(error).__name__)
-                await asyncio.sleep(AGAIN_S)
+        await keep_reading(self.read, self.stop, repr(self.sink))
 
     async def read(self) -> None:
         """From one connection until it fails; when told to stop, what is at work gets STOP_S to be finished."""
@@ -85,7 +80,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         finally:
             self.joined = False
             await self.close_lanes(list(self.lanes))
-            await asyncio.wait_for(consumer.stop(), REQUEST_S)
+            await stop_client(consumer)
 
     def group_options(self) -> dict[str, Any]:
         settings = self.settings
@@ -161,10 +156,22 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
     def raise_failures(self) -> None:
         """Raises what a lane failed by: of Kafka's, a new connection is made; anything else ends the process."""
         for lane in self.lanes.values():
-            if lane.task and lane.task.done() and not lane.task.cancelled():
+            if lane.task and lane.task.cancelled():
+                raise KafkaConnectionError("a commit was broken off")
+            if lane.task and lane.task.done():
                 lane.task.result()
 
     async def count_waiting(self, consumer: Any) -> None:
+        """Also sees whether Kafka answers at all: reading would wait for it in silence."""
         places = list(self.lanes)
-        ends = await consumer.end_offsets(places) if places else {}
-        self.waiting = sum(max(0, ends[place] - lane.next_offset) for place, lane in self.lanes.items())
+        try:
+            ends = await consumer.end_offsets(places) if places else {}
+        except KafkaError as error:
+            if not self.lost:
+                log.warning("%r: no Kafka answers (%s); trying on", self.sink, str(error) or type(error).__name__)
+            self.lost = True
+            return
+        if self.lost:
+            log.info("%r: Kafka answers again", self.sink)
+        self.lost = False
+        self.waiting = sum(max(0, ends.get(place, 0) - lane.next_offset) for place, lane in self.lanes.items())
