@@ -60,12 +60,12 @@ def test_two_workers_killed_while_news_flow_lose_nothing_and_count_nothing_twice
         for chunk, victims in enumerate([[one], [two], [one, two], [one], []]):
             flow.send(CHUNK, chunk)
             due = chunk * CHUNK + chance.randrange(CHUNK // 10, CHUNK // 2)
-            until(lambda due=due: records_in(settings, scored) > due, one, two, every_s=0.02)  # type: ignore[misc]
+            until(lambda due=due: records_in(settings, scored) > due, one, two)  # type: ignore[misc]
             for victim in victims:
                 victim.kill()
             for victim in victims:
                 victim.start()
-        until(lambda: group_lag(settings) == 0, one, two)
+        until(lambda: group_lag(settings) == 0, one, two, every_s=0.5)
         assert (one.terminate(), two.terminate()) == (0, 0)
     assert flow.sent == NEWS
     found = judge(settings, flow)
@@ -83,7 +83,7 @@ def test_a_kill_at_any_line_changes_nothing(kafka_settings: Settings, tmp_path: 
             assert worker.wait(150) == -signal.SIGKILL, f"{line}\n{worker.tail()}"
             flow.send(100, i)
             worker.start(KILL_AT=LINES[i] if i < len(LINES) else "never:")
-        until(lambda: group_lag(settings) == 0, worker)
+        until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
         assert worker.terminate() == 0
     found = judge(settings, flow)
     print(found)

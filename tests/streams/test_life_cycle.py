@@ -53,11 +53,11 @@ def test_sigterm_finishes_what_is_at_work_so_that_nothing_is_lost_or_done_twice(
     ensure_topics(settings)
     with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path, **BUSY) as worker:
         flow.send(2000, 0)
-        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker, every_s=0.02)
+        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker)
         assert worker.terminate(within_s=10) == 0
         assert group_lag(settings) > 0  # it was busy
         worker.start()
-        until(lambda: group_lag(settings) == 0, worker)
+        until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
         assert worker.terminate() == 0
     found = judge(settings, flow)
     assert found.pop("alerts raised") > 0
@@ -72,11 +72,11 @@ def test_a_worker_outlives_a_broker_that_is_killed_and_started_again(
     with WorkerProcess(settings, tmp_path, **BUSY) as worker:
         with NewsFlow(settings) as flow:
             flow.send(2000, 0)
-        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker, every_s=0.02)
+        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 200, worker)
         kafka.kill()
         until(lambda: math.isnan(metrics(worker).get(LAG, 0.0)), worker)
         kafka.start()
-        until(lambda: group_lag(settings) == 0, worker)
+        until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
         until(worker.ready, worker)
         assert worker.terminate() == 0
         print("fail-stops:", worker.fail_stops)
@@ -101,7 +101,7 @@ def test_metrics_tell_lag_readiness_and_each_stage_of_the_work(kafka_settings: S
         flow.send(500, 0)
         until(worker.ready, worker)
         assert metrics(worker)["gretchen_ready",] == 1
-        until(lambda: group_lag(settings) == 0, worker)
+        until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
         lags = {("gretchen_consumer_lag_records", topic.name): 0.0 for topic in CONSUMED}
         until(lambda: lags.items() <= metrics(worker).items(), worker)
         told = metrics(worker)
