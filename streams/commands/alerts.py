@@ -3,6 +3,7 @@
 import getpass
 import os
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -56,13 +57,16 @@ def command(context: click.Context, follow: bool, as_json: bool, since: timedelt
 
     console = Console(highlight=False, soft_wrap=True)
     begin = datetime.now(UTC) - since if since else None
-    for alert in read_alerts(load_settings(os.environ), begin, follow):
-        if SEVERITIES.index(alert.severity) < SEVERITIES.index(severity):
-            continue
-        if as_json:
-            click.echo(msgspec.json.encode(alert))
-        else:
-            console.print(line(alert))
+    try:
+        for alert in read_alerts(load_settings(os.environ), begin, follow):
+            if SEVERITIES.index(alert.severity) < SEVERITIES.index(severity):
+                continue
+            if as_json:
+                click.echo(msgspec.json.encode(alert))
+            else:
+                console.print(line(alert))
+    except KeyboardInterrupt:  # how --follow ends; click would call it aborted
+        sys.exit(130)
 
 
 @command.command("ack")

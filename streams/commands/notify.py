@@ -29,8 +29,8 @@ def command(check: bool) -> None:
         return
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, which are secrets here
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we tell once what it would repeat each second
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    for client in ("aiokafka", "kafka"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)  # we tell once what they would repeat each second
     wait_for_broker(settings)
     ensure_topics(settings)
     asyncio.run(notify(settings, sinks, lambda line: click.echo(line)))

@@ -1,6 +1,6 @@
 """The alerts topic, read synchronously: what was raised since a time, then what is raised next."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
@@ -14,7 +14,7 @@ from streams.settings import Settings
 from streams.topics import ALERTS
 
 
-def read_alerts(settings: Settings, since: datetime | None, follow: bool) -> Iterator[Alert]:
+def read_alerts(settings: Settings, since: datetime | None, follow: bool) -> Generator[Alert, None, None]:
     """Alerts written since then, in order of their time, and with `follow` all later ones, until closed.
 
     An alert that lies there twice comes once; what is no alert is passed over. Raises BrokerUnavailable, and

@@ -16,6 +16,7 @@ from streams.commands.alerts import command as alerts_command
 from streams.events import output
 from streams.records import Alert
 from streams.settings import Settings
+from streams.sinks.tail import read_alerts
 from streams.topics import ALERTS, DEAD_LETTERS
 from tests.support.notify_process import NotifyProcess, environ_of
 from tests.support.page_records import alert
@@ -177,6 +178,11 @@ def test_what_an_operator_acks_and_mutes_is_not_delivered(
             assert ops.keys() == [raised(1).id, raised(1, "resolved").id], "a new sink hears of nothing two hours old"
             shown("unmute", "e2")
             until_heard(ops, kafka_settings)
+    following = read_alerts(kafka_settings, None, follow=True)
+    assert next(following) == raised(1)
+    put(kafka_settings, raised(9, "resolved"))
+    assert next(each for each in following if each.entity == "e9") == raised(9, "resolved")
+    following.close()
     told = [msgspec.json.decode(line, type=Alert) for line in shown("--json").splitlines()]
     assert told[:4] == [raised(1), raised(2), old, slight], "in order of their time"
     assert shown("--since", "1h", "--severity", "warning").count("\n") == len(told) - 2
