@@ -1,7 +1,12 @@
 """Where alerts go: from the alerts topic to each sink, at least once.
 
-config  ─ which sinks there are              wanted  ─ does a sink want this alert?
-webhook, slack, alertmanager, mail, log      ─ an alert as each sink reads it: pure
-post, mail.send  ─ one attempt               outcome, backoff, breaker  ─ what follows from it: pure
-outlet  ─ attempts until told or given up    reader  ─ a sink's consumer group    notify  ─ the process
+config, secrets                   which sinks there are
+wanted, told                      does a sink want this alert, and what was it told: pure
+webhook, slack, alertmanager, mail, log, wording    an alert as each sink reads it: pure
+outcome, backoff, breaker         what follows from an attempt: pure
+post, mail, senders               one attempt
+outlet                            attempts until an alert is told or given up
+tell, reader, repeats, follow     records out of Kafka, one consumer group a sink
+notify                            the process
+tail                              what `gretchen alerts` shows
 """

@@ -145,6 +145,8 @@ def check(sink: Sink, where: str) -> None:
         raise SettingsError(f"{where}: got one of username and password, wanted both or neither")
     if isinstance(sink, Mail) and sink.password and sink.security == "none":
         raise SettingsError(f"{where}: security: got 'none' with a password, wanted 'starttls' or 'tls'")
+    if not getattr(sink, "authorization", "").isascii():
+        raise SettingsError(f"{where}: authorization: holds more than ASCII, which no HTTP header can")
     for name in ("authorization", "sender", "recipients"):
         value = getattr(sink, name, "")
         if not all(text.isprintable() for text in ([value] if isinstance(value, str) else value)):

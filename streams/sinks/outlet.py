@@ -66,7 +66,7 @@ class Outlet:
                 self.metrics.retries.labels(self.sink.KIND).inc()
             try:
                 outcome = await attempt()
-            except Exception as error:
+            except Exception as error:  # the dead-letter boundary: one alert must not stop the others
                 log.exception("%r: an alert could not be put into words", self.sink)
                 outcome = Rejected(f"{type(error).__name__}: {error}")
             outcome = self.scrubbed(outcome)

@@ -112,6 +112,7 @@ def test_what_must_not_show_includes_the_path_of_a_url_by_itself(tmp_path: Path)
         (webhook(secret='"${NOWHERE}"'), "secret wants ${NOWHERE}, which is not set; set NOWHERE, or NOWHERE_FILE"),
         (webhook(secret='"file:/nowhere/x"'), "wants /nowhere/x, which can't be read"),
         (webhook(authorization='"Bearer a\\nb"'), "authorization: holds control characters"),
+        (webhook(authorization='"Bearer é"'), "authorization: holds more than ASCII"),
         (
             sink("alertmanager", url='"http://a.example"', statuses='["opened"]'),
             "an Alertmanager needs all",
