@@ -30,7 +30,7 @@ def test_an_option_given_wins_over_the_environment_and_none_means_not_given() ->
 
 
 def test_an_unknown_setting_is_named_with_what_it_may_have_meant() -> None:
-    with pytest.raises(SettingsError, match="GRETCHEN_PARTITION;.*GRETCHEN_PARTITIONS"):
+    with pytest.raises(SettingsError, match=r"GRETCHEN_PARTITION;.*GRETCHEN_PARTITIONS"):
         load_settings({"GRETCHEN_PARTITION": "3"})
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,8 +23,17 @@ TOLD = ("bootstrap_servers", "topic_prefix", "app_id", "session_timeout_s", "bro
 class WorkerProcess:
     """Runs as soon as it is made. `environ` on top: more GRETCHEN_ variables, or KILL_AT (see fake_worker.py)."""
 
-    def __init__(self, settings: Settings, folder: Path, name: str = "worker", **environ: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        name: str = "worker",
+        command: Sequence[str] = ("tests.support.fake_worker",),
+        **environ: str,
+    ) -> None:
+        """`command`: a module to run, and its arguments."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.command = [sys.executable, "-m", *command]
         self.name, self.log = name, folder / f"{name}.log"
         self.url = f"http://127.0.0.1:{free_port()}"
         self.environ = {
@@ -45,9 +54,8 @@ class WorkerProcess:
 
     def start(self, **environ: str) -> None:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.support.fake_worker"]
             self.process = subprocess.Popen(
-                command, env=self.environ | environ, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+                self.command, env=self.environ | environ, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
             )
 
     def kill(self) -> None:

@@ -1,0 +1,70 @@
+"""The shipped models as the app loads them: what they must be, and models of another shape refused in one line."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from models.artifact import Artifact, HeadConfig, load_artifact
+from models.engines import Request
+from models.errors import ArtifactError
+from streams.chat.templates import load_templates
+from streams.engines import INTENTS_HEADS, NEWS_HEADS, check_heads, load_intents, load_news
+from streams.records import SENTIMENTS
+from streams.settings import Settings
+
+SETTINGS = Settings()
+
+
+def with_heads(artifact: Artifact, change: Callable[[dict[str, HeadConfig]], None]) -> Artifact:
+    heads = dict(artifact.config.heads)
+    change(heads)
+    return replace(artifact, config=msgspec.structs.replace(artifact.config, heads=heads))
+
+
+def test_the_shipped_news_model_tells_two_fates_in_one_headline_apart() -> None:
+    engine = load_news(SETTINGS)
+    text = "Airbus shares jump on record orders while Boeing tumbles after recall"
+    spans = tuple((text.index(name), text.index(name) + len(name)) for name in ("Airbus", "Boeing"))
+    (prediction,) = engine.infer(engine.encode([Request(text, spans)]))
+    good, bad = (SENTIMENTS[row.argmax()] for row in prediction["entity_sentiment"])
+    assert (good, bad) == ("positive", "negative")
+
+
+def test_the_shipped_intents_model_answers_what_it_knows_and_abstains_from_what_it_does_not() -> None:
+    engine, threshold = load_intents(SETTINGS)
+    load_templates().require(engine.labels["intent"])
+    asked = ["I still have not received my new card, when will it arrive?", "what does a giraffe eat in the wild"]
+    known, unknown = (p["intent"] for p in engine.infer(engine.encode([Request(text) for text in asked])))
+    assert engine.labels["intent"][known.argmax()] == "card_arrival" and known.max() >= threshold
+    assert unknown.max() < threshold
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda heads: heads.pop("topic"), "has the heads sentiment, entity_sentiment, the app expects"),
+        (
+            lambda heads: heads.update(
+                sentiment=msgspec.structs.replace(heads["sentiment"], labels=tuple(reversed(SENTIMENTS)))
+            ),
+            r"labels \(positive, neutral, negative\), the app expects .*\(negative, neutral, positive\)",
+        ),
+        (
+            lambda heads: heads.update(entity_sentiment=msgspec.structs.replace(heads["sentiment"], on="text")),
+            "entity_sentiment on text .*expects head entity_sentiment on span",
+        ),
+    ],
+)
+def test_a_news_model_of_another_shape_is_refused(
+    change: Callable[[dict[str, HeadConfig]], None], message: str
+) -> None:
+    artifact = with_heads(load_artifact(SETTINGS.news_model), change)
+    with pytest.raises(ArtifactError, match=message):
+        check_heads(artifact, NEWS_HEADS)
+
+
+def test_a_news_model_in_the_place_of_the_intents_model_is_refused() -> None:
+    with pytest.raises(ArtifactError, match=r"the app expects intent; .*GRETCHEN_INTENTS_MODEL"):
+        check_heads(load_artifact(SETTINGS.news_model), INTENTS_HEADS)
