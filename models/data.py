@@ -8,6 +8,7 @@ test is dropped from training and counted (`also in test`).
 import csv
 import hashlib
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ DECISION = re.compile(r"""['"](?P<name>.+?)['"]: ['"](?P<label>\w+)['"](?:, |\}$
 OVERWRITTEN = (("neutral", "hold"), ("negative", "sell"), ("positive", "buy"))
 SPLITS = ("train", "dev", "test")
 OUTLIER = -1
+JOINTS = (" while ", " as ", " and ", " but ", "; ", ", ")
 
 
 class Target(NamedTuple):
@@ -92,8 +94,23 @@ def add_source(corpus: Corpus, source: Source, heads: dict[str, Head] | Any, roo
         elif targets := targets_of(row, source, heads, corpus.skipped):
             corpus.examples[split].append(Example(row.text, targets, source.name))
             found.update(target.label for target in targets if target.head == source.head)
+    if source.paired:
+        corpus.examples["train"] += pairs(corpus.of("train", source.name), source.paired)
     if rows and not source.outlier and len(found) < 2:
         raise InputError(f"{rows[0].where}: {len(found)} label in all of {source.name}; a classifier wants 2 or more")
+
+
+def pairs(examples: list[Example], share: float) -> list[Example]:
+    """Texts of two of the given each, with the targets on both's spans; the same for the same examples."""
+    rng = random.Random(0)
+    made = []
+    for _ in range(round(share * len(examples)) if len(examples) > 1 else 0):
+        first, second = rng.sample(examples, 2)
+        start = first.text + rng.choice(JOINTS)
+        spans = [t for t in first.targets if t.span]
+        spans += [t._replace(span=(t.span[0] + len(start), t.span[1] + len(start))) for t in second.targets if t.span]
+        made.append(Example(start + second.text, tuple(spans), first.source))
+    return [example for example in made if example.targets]
 
 
 def normalize(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel
@@ -33,7 +34,14 @@ class SpanClassifier(nn.Module):  # type: ignore[misc]
 
 
 def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> SpanClassifier:
-    """A pretrained encoder with fresh heads. Attention dropout is off: it costs the fast kernel and gained nothing."""
+    """A pretrained encoder with fresh heads, or what `save` wrote, heads included, to go on from.
+
+    Attention dropout is off: it costs the fast kernel and gained nothing.
+    """
+    if is_fine_tuned(Path(base)):
+        model = load(Path(base), heads)
+        model.dropout.p = dropout
+        return model
     try:
         encoder = AutoModel.from_pretrained(base, attention_probs_dropout_prob=0.0, add_pooling_layer=False)
     except (OSError, ValueError, TypeError) as error:
@@ -41,6 +49,15 @@ def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> Sp
     if not isinstance(encoder, BertModel):
         raise InputError(f"{base}: a {type(encoder).__name__}; the exported graph is BERT's, give a BERT-like base")
     return SpanClassifier(encoder, heads, dropout)
+
+
+def is_fine_tuned(directory: Path) -> bool:
+    """Whether a directory holds heads of ours beside the encoder."""
+    path = directory / "model.safetensors"
+    if not path.exists():
+        return False
+    with safe_open(path, "pt") as weights:
+        return any(name.startswith("heads.") for name in weights.keys())  # noqa: SIM118 - no mapping
 
 
 def save(model: SpanClassifier, directory: Path) -> None:

@@ -27,7 +27,8 @@ class Source:
     """One data set: where its files lie under the data root, what their columns mean, and what it may be used for.
 
     `files` maps a split ("train", "dev", "test", or "all" for a file that is split by a hash of the text) to a path.
-    `use` is "train" or "measure": a measured set never enters training.
+    `use` is "train" or "measure": a measured set never enters training. `paired` is how many texts made of two of the
+    set's own are added to its training texts, as a share of them: entities of other fates, side by side.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source:
     test_share: float = 0.0
     dev_share: float = 0.0
     train_share: float = 1.0
+    paired: float = 0.0
     agreeing: Mapping[str, Any] = field(default_factory=dict)
     outlier: bool = False
     domains: str = ""

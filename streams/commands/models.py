@@ -58,7 +58,10 @@ def prune_vocabulary(task: str, base: Path, data: Path, size: int, seen: int, ou
 @command.command()
 @click.argument("task")
 @click.option(
-    "--base", type=click.Path(path_type=Path), required=True, help="What 'prune-vocabulary' wrote, or any BERT."
+    "--base",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="What 'prune-vocabulary' wrote, any BERT, or best/ of another run to go on from.",
 )
 @data_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The run: best/, last/, log.jsonl.")
@@ -69,13 +72,22 @@ def prune_vocabulary(task: str, base: Path, data: Path, size: int, seen: int, ou
 @click.option("--seed", type=int)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; all cores by default.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--without-pairs", is_flag=True, help="Leave out the texts that the task makes of two.")
 def finetune(
-    task: str, base: Path, data: Path, out: Path, resume: bool, threads: int | None, device: str, **options: Any
+    task: str,
+    base: Path,
+    data: Path,
+    out: Path,
+    resume: bool,
+    threads: int | None,
+    device: str,
+    without_pairs: bool,
+    **options: Any,
 ) -> None:
     """Fine-tune BASE on TASK (a shipped task's name or a .toml); the best epoch on dev is kept."""
     from dataclasses import replace
 
-    declared, corpus, _ = _load(task, data)
+    declared, corpus, _ = _load(task, data, without_pairs=without_pairs)
     training = replace(declared.training, **{key: value for key, value in options.items() if value is not None})
     try:
         import torch
@@ -194,12 +206,16 @@ def verify(artifacts: tuple[Path, ...]) -> None:
         click.echo(f"{path}: {loaded.version} verified")
 
 
-def _load(task: str, data: Path) -> "tuple[Task, Corpus, Corpus]":
+def _load(task: str, data: Path, *, without_pairs: bool = False) -> "tuple[Task, Corpus, Corpus]":
     """The task, what it learns from, what it is only measured on. Says what was skipped."""
+    from dataclasses import replace
+
     from models.data import load_corpus
     from models.tasks import load_task
 
     declared = load_task(task)
+    if without_pairs:
+        declared = replace(declared, sources=tuple(replace(source, paired=0.0) for source in declared.sources))
     try:
         corpora = [load_corpus(declared, data, use=use) for use in ("train", "measure")]
     except ImportError as error:

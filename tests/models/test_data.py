@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data import OUTLIER, Corpus, add_source, find_span, hash_share, load_corpus, normalize
+from models.data import (
+    OUTLIER,
+    Corpus,
+    Example,
+    Target,
+    add_source,
+    find_span,
+    hash_share,
+    load_corpus,
+    normalize,
+    pairs,
+)
 from models.errors import InputError
 from models.tasks import Head, Source, load_task
 
@@ -162,3 +173,13 @@ def test_the_tiny_task_reads_its_own_data(tiny_data: Path) -> None:
     task = load_task(str(tiny_data / "tiny.toml"))
     corpus = load_corpus(task, tiny_data)
     assert all(len(corpus.of(split, "entities")) > 10 for split in ("train", "dev", "test"))
+
+
+def test_paired_texts_keep_each_span_on_its_own_words_and_each_label() -> None:
+    one = Example("Acme rises", (Target("named", 1, 1.0, (0, 4)), Target("mood", 1)), "set")
+    two = Example("loss at Globex", (Target("named", 0, 1.0, (8, 14)),), "set")
+    made = pairs([one, two], 4.0)
+    assert len(made) == 8 and made == pairs([one, two], 4.0)
+    for example in made:
+        said = {example.text[slice(*target.span)]: target.label for target in example.targets if target.span}
+        assert said == {"Acme": 1, "Globex": 0} and len(example.targets) == 2

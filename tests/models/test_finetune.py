@@ -128,3 +128,9 @@ def test_a_span_takes_every_token_it_overlaps() -> None:
     assert token_span(offsets, 0, 5) == (1, 3)
     assert token_span(offsets, 4, 7) == (2, 4)
     assert token_span(offsets, 5, 6) is None
+
+
+def test_a_run_goes_on_from_another_with_its_heads(task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path) -> None:
+    first = finetune(task, corpus, tiny_base, tmp_path / "first", task.training)
+    still = replace(task.training, epochs=0.1, learning_rate=1e-9, head_learning_rate=1e-9)
+    assert finetune(task, corpus, tmp_path / "first" / "best", tmp_path / "second", still)["dev"] == first["dev"]

@@ -1,4 +1,4 @@
-"""The whole worker, real models, real headlines: a thousand of a public set, each accounted for; left out without it."""
+"""The whole worker, real models, real headlines: a thousand of a public set, each accounted for; left out elsewhere."""
 
 import os
 import subprocess
