@@ -1,10 +1,7 @@
-"""What an entity's past lets expect: a Gamma-Poisson rate that forgets, hours of the day, dispersion, the tail.
+"""What an entity's past lets expect: a Gamma-Poisson rate that forgets, hours of the day, dispersion.
 
-Learned hour by hour, from hours that are complete: past them no late record is counted any more. Each day's most
-unlikely moment teaches how heavy the tail really is.
+Learned hour by hour, from hours that are complete: past them no late record is counted any more.
 """
-
-from math import log
 
 import msgspec
 
@@ -12,16 +9,14 @@ HALF_LIFE_H = 30 * 24.0
 KEEP = 0.5 ** (1 / HALF_LIFE_H)
 KEEP_DAY = 0.5 ** (24 / HALF_LIFE_H)
 PRIOR_COUNT, PRIOR_H = 0.5, 0.25  # half a negative in a quarter of an hour: wide, and outweighed within a day
-PROFILE_SHRINK = 4.0  # an hour of the day is trusted half when the level alone had made so many due in it
+PROFILE_SHRINK = (
+    6.0  # an hour of the day is trusted half when the level alone had made so many due in it, Poisson's noise
+)
 DISPERSION, DISPERSION_WEIGHT = 0.3, 2.0
 LONGEST_GAP_H = 60 * 24  # a longer silence says no more than this one
-ROBUST = 3.0  # an hour teaches at most this many standard deviations above what was expected
+ROBUST = 4.0  # an hour teaches at most this many standard deviations above what was expected
 SETTLED_H = 6.0  # before, the level itself is still climbing: its error is no rhythm and no dispersion
-KEEP_HEAVY = 0.5 ** (1 / 30)  # a day's
-DUE_A_DAY = log(100) + 0.577  # expected largest -log(p) of a day of about 100 independent looks, were the model right
-HEAVY_DAYS = 3.0  # days of that, as the prior
-HEAVY_CAP = 4.0  # a day teaches at most so many times what was due: a real surge is no tail
-SMALLEST_P = 1e-300
+DISPERSION_ERROR = 16.0  # squared relative error of a dispersion learned from one hour, where it is all there is
 
 
 class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -34,10 +29,6 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
     squares: float = 0.0
     by_hour: list[float] = []  # 24 counts
     due_by_hour: list[float] = []  # 24: what the level alone would have had
-    day: int | None = None  # the day that `surprise` is about
-    surprise: float = 0.0  # its largest -log(p) so far
-    surprises: float = 0.0
-    due_surprises: float = 0.0
 
     def level(self) -> float:
         """Negatives an hour, the time of day apart."""
@@ -47,21 +38,32 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
         """How this hour of the day (UTC) differs from the level."""
         if not self.by_hour:
             return 1.0
-        return (self.by_hour[hour % 24] + PROFILE_SHRINK) / (self.due_by_hour[hour % 24] + PROFILE_SHRINK)
+        weight = PROFILE_SHRINK * self.inflation()
+        return (self.by_hour[hour % 24] + weight) / (self.due_by_hour[hour % 24] + weight)
 
-    def dispersion(self) -> float:
-        """Variance in excess of Poisson's, over the mean's square, the level's own uncertainty included."""
-        own = (self.excess + DISPERSION * DISPERSION_WEIGHT) / (self.squares + DISPERSION_WEIGHT)
-        return max(0.02, own) + 1.0 / (PRIOR_COUNT + self.count)
+    def own_dispersion(self) -> float:
+        """Variance of an hour's count in excess of Poisson's, over the mean's square."""
+        return max(0.0, (self.excess + DISPERSION * DISPERSION_WEIGHT) / (self.squares + DISPERSION_WEIGHT))
 
-    def heaviness(self) -> float:
-        """How many times larger surprises are than the model alone would have them, at least 1."""
-        prior = HEAVY_DAYS * DUE_A_DAY
-        return max(1.0, (self.surprises + prior) / (self.due_surprises + prior))
+    def inflation(self) -> float:
+        """Variance of an hour's count over Poisson's, as far as it is noise.
 
-    def calibrated(self, p_value: float) -> float:
-        """A p-value under the heavier tail that was seen: p^(1/heaviness)."""
-        return p_value if p_value >= 1.0 else max(p_value, SMALLEST_P) ** (1.0 / self.heaviness())
+        A spread beyond the mean is rather a rhythm not learned yet, and must not keep it from being learned.
+        """
+        return 1.0 + min(1.0, self.own_dispersion()) * self.level()
+
+    def dispersion(self, hour: int) -> float:
+        """Variance in excess of Poisson's, over the mean's square, the errors of the level and of the hour included."""
+        slot = self.by_hour[hour % 24] if self.by_hour else 0.0
+        inflation = self.inflation()
+        return self.own_dispersion() + inflation * (
+            1.0 / (PRIOR_COUNT + self.count) + 1.0 / (PROFILE_SHRINK * inflation + slot)
+        )
+
+    def tail_error(self) -> float:
+        """Squared relative error of a log tail probability, for the dispersion being learned too."""
+        share = 1.0 - 1.0 / self.inflation()
+        return DISPERSION_ERROR * share * share / (24.0 + self.exposure_h)
 
     def expected(self, from_s: float, to_s: float) -> float:
         """Negatives expected between two moments."""
@@ -95,10 +97,11 @@ def learned(baseline: Baseline, negatives: list[int], first_hour: int) -> Baseli
 
 
 def learn(new: Baseline, hour: int, negatives: int) -> None:
+    """Let one hour teach `new`, a fresh copy."""
     level, factor, slot = new.level(), new.factor(hour), hour % 24
     mean = level * factor
-    spread = (mean + new.dispersion() * mean * mean) ** 0.5
-    taken = min(float(negatives), mean + ROBUST * spread + 1.0)
+    dispersion = new.own_dispersion() + 1.0 / (PRIOR_COUNT + new.count)
+    taken = min(float(negatives), mean + ROBUST * (mean + dispersion * mean * mean) ** 0.5 + 1.0)
     if new.exposure_h >= SETTLED_H:
         new.excess = new.excess * KEEP + (taken - mean) ** 2 - taken
         new.squares = new.squares * KEEP + mean * mean
@@ -106,23 +109,3 @@ def learn(new: Baseline, hour: int, negatives: int) -> None:
         new.due_by_hour[slot] = new.due_by_hour[slot] * KEEP_DAY + level
     new.count = new.count * KEEP + taken
     new.exposure_h = new.exposure_h * KEEP + factor
-
-
-def surprised(baseline: Baseline, day: int, p_value: float) -> Baseline:
-    """A baseline that knows of a p-value (not calibrated) met on a day; a day is learned from when the next begins.
-
-    The same object if the day had seen a smaller one. A day before the current one counts as the current one.
-    """
-    if baseline.exposure_h < SETTLED_H:
-        return baseline
-    met = -log(max(p_value, SMALLEST_P))
-    if baseline.day is not None and day <= baseline.day:
-        return baseline if met <= baseline.surprise else msgspec.structs.replace(baseline, surprise=met)
-    surprises, due = baseline.surprises, baseline.due_surprises
-    if baseline.day is not None:
-        surprises = surprises * KEEP_HEAVY + min(baseline.surprise, HEAVY_CAP * DUE_A_DAY)
-        due = due * KEEP_HEAVY + DUE_A_DAY
-        silent = day - baseline.day - 1
-        surprises *= KEEP_HEAVY**silent
-        due = due * KEEP_HEAVY**silent + DUE_A_DAY * (1 - KEEP_HEAVY**silent) / (1 - KEEP_HEAVY)
-    return msgspec.structs.replace(baseline, day=day, surprise=met, surprises=surprises, due_surprises=due)

@@ -6,33 +6,44 @@ The decision is made for every observation and looks at nothing but the state, s
 batches cannot change it. docs/detection.md has the mathematics.
 """
 
-from typing import Literal
+from math import expm1, inf
+from typing import Literal, Self
 
 import msgspec
 
-from streams.news.baseline import Baseline, learned, surprised
-from streams.news.tails import tail
+from streams.news.baseline import SETTLED_H, Baseline, learned
+from streams.news.looks import looks
+from streams.news.peaks import MONTH_D, monthly, surprised
 from streams.news.windows import BUCKET_S, FINE, HOURS, Episode, Mention, WindowState, advance, count, moment
 from streams.records import EntityObservation, Transition
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+DAY_S = 86_400.0
 
 
 class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When negatives are a surge. The defaults suit news; all lengths of time in seconds of event time."""
+    """When negatives are a surge. The defaults suit news; all lengths of time in seconds of event time.
 
+    The `..._alarms` say how often a month one entity without a surge may look so bad.
+    """
+
+    false_alarms: float = 0.1  # the promise: of 200 entities, 20 a month
     windows_s: tuple[float, ...] = (900.0, 3600.0, 7200.0)
     lateness_s: float = 7200.0
-    minimum: int = 5  # fewer negatives are never a surge
-    open_p: float = 3e-5
-    hot_p: float = 1e-2  # hysteresis: an open episode stays hot while this unlikely
-    warning_p: float = 1e-6
-    critical_p: float = 1e-10
+    minimum: int = 5  # fewer negatives in the longest window are never a surge
+    hot_alarms: float = 30.0  # hysteresis: an open episode stays hot while it is what a day brings at most once
+    warning_alarms: float = 1e-2
+    critical_alarms: float = 1e-5
     critical_minimum: int = 12  # however unlikely, fewer are a warning
     growth: float = 2.0  # told again when the count has grown this many times
     calm_s: float = 3600.0  # over when it was not hot for so long
     cooldown_s: float = 6 * 3600.0  # no new episode so long after one
+
+    @classmethod
+    def social(cls) -> Self:
+        """For streams of posts: hundreds an hour, restless every day; several waves of one story are one episode."""
+        return cls(false_alarms=0.4, cooldown_s=DAY_S)
 
     def __post_init__(self) -> None:
         longest_s = (FINE - 1) * BUCKET_S
@@ -42,15 +53,21 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"lateness_s: got {self.lateness_s}, wanted 0 to {longest_s} s")
         if min(self.calm_s, self.cooldown_s) < 1 or self.minimum < 1 or self.growth <= 1:
             raise ValueError("calm_s, cooldown_s and minimum must be at least 1, growth more than 1")
+        if not 0 < self.false_alarms <= self.hot_alarms:
+            raise ValueError(f"false_alarms: got {self.false_alarms}, wanted more than 0, hot_alarms at most")
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The most unlikely window at this moment."""
+    """How many moments so unlikely a month brings by chance, and the least likely window of those that hold enough."""
 
-    p_value: float
-    negatives: int
-    expected: float
-    span_s: float
+    alarms: float
+    negatives: int = 0
+    expected: float = 0.0
+    span_s: float = 3600.0
+
+    def p_value(self) -> float:
+        """The chance that an hour without a surge holds a moment so unlikely."""
+        return -expm1(-self.alarms / (MONTH_D * 24))
 
 
 def observe(
@@ -101,30 +118,27 @@ def learn_past(state: WindowState, rule: SurgeRule) -> None:
 
 
 def judge(state: WindowState, rule: SurgeRule) -> Verdict:
-    """The window that is the least likely; p is corrected for having looked at several (Bonferroni), no more."""
-    end_s = (state.head + 1) * BUCKET_S
-    best = Verdict(1.0, 0, 0.0, rule.windows_s[0])
-    for span_s in rule.windows_s:
-        negatives = state.window(span_s)
-        expected = state.baseline.expected(end_s - span_s, end_s)
-        if negatives < rule.minimum or negatives <= expected:
-            continue
-        p = min(1.0, len(rule.windows_s) * tail(negatives, expected, state.baseline.dispersion()))
-        if p < best.p_value:
-            best = Verdict(p, negatives, expected, span_s)
-    return best
+    """How this moment looks; `state`, a fresh copy, learns from it how often moments look so."""
+    assert state.clock_s is not None
+    seen = looks(state, rule.windows_s)
+    surprise = max((look.surprise for look in seen), default=0.0)
+    if state.baseline.exposure_h >= SETTLED_H:
+        state.peaks = surprised(state.peaks, surprise, state.clock_s)
+    worst = max((look for look in seen if look.negatives >= rule.minimum), key=lambda look: look.surprise, default=None)
+    if worst is None:
+        return Verdict(inf)
+    # the surprise may be a shorter window's that holds less than the minimum; what is told holds it
+    alarms = monthly(state.peaks, surprise, state.clock_s, state.baseline.tail_error())
+    return Verdict(alarms, worst.negatives, worst.expected, worst.span_s)
 
 
 def decide(state: WindowState, rule: SurgeRule) -> list[Transition]:
     """The transition that a new negative brings about, if any."""
     assert state.clock_s is not None
     verdict = judge(state, rule)
-    calibrated = state.baseline.calibrated(verdict.p_value)
-    state.baseline = surprised(state.baseline, int(state.clock_s // 86_400), verdict.p_value)
-    verdict = msgspec.structs.replace(verdict, p_value=calibrated)
     if state.episode is not None:
         return grow(state, state.episode, verdict, rule)
-    if verdict.p_value > rule.open_p or state.clock_s < state.quiet_until_s:
+    if verdict.alarms > rule.false_alarms or state.clock_s < state.quiet_until_s:
         return []
     opened = moment(state.clock_s)
     state.episode = Episode(
@@ -136,15 +150,15 @@ def decide(state: WindowState, rule: SurgeRule) -> list[Transition]:
         negatives=verdict.negatives,
         expected_per_s=verdict.expected / verdict.span_s,
         since_s=state.clock_s - verdict.span_s,
-        p_value=verdict.p_value,
+        p_value=verdict.p_value(),
     )
-    return [told(state, state.episode, "opened", verdict)]
+    return [told(state, state.episode, "opened", verdict, verdict.p_value())]
 
 
 def grow(state: WindowState, episode: Episode, verdict: Verdict, rule: SurgeRule) -> list[Transition]:
     """Keep an open episode; tell it again when it doubled or became more severe."""
     assert state.clock_s is not None
-    hot = verdict.p_value <= rule.hot_p
+    hot = verdict.alarms <= rule.hot_alarms
     severity = max(episode.severity, severity_of(verdict, rule), key=SEVERITIES.index)
     larger = verdict.negatives >= rule.growth * episode.reported or severity != episode.severity
     state.episode = msgspec.structs.replace(
@@ -153,9 +167,9 @@ def grow(state: WindowState, episode: Episode, verdict: Verdict, rule: SurgeRule
         severity=severity,
         reported=max(verdict.negatives, episode.reported) if larger else episode.reported,
         negatives=episode.negatives + 1,
-        p_value=min(episode.p_value, verdict.p_value),
+        p_value=min(episode.p_value, verdict.p_value()),
     )
-    return [told(state, state.episode, "grew", verdict)] if larger else []
+    return [told(state, state.episode, "grew", verdict, verdict.p_value())] if larger else []
 
 
 def resolve(state: WindowState, rule: SurgeRule) -> list[Transition]:
@@ -165,15 +179,15 @@ def resolve(state: WindowState, rule: SurgeRule) -> list[Transition]:
     over_s = episode.hot_s + rule.calm_s
     state.episode, state.quiet_until_s = None, over_s + rule.cooldown_s
     span_s = over_s - episode.since_s
-    verdict = Verdict(episode.p_value, episode.negatives, episode.expected_per_s * span_s, span_s)
-    return [told(state, episode, "resolved", verdict, over_s)]
+    verdict = Verdict(0.0, episode.negatives, episode.expected_per_s * span_s, span_s)
+    return [told(state, episode, "resolved", verdict, episode.p_value, over_s)]
 
 
 def severity_of(verdict: Verdict, rule: SurgeRule) -> Severity:
     """How unlikely, and how large."""
-    if verdict.p_value <= rule.critical_p and verdict.negatives >= rule.critical_minimum:
+    if verdict.alarms <= rule.critical_alarms and verdict.negatives >= rule.critical_minimum:
         return "critical"
-    return "warning" if verdict.p_value <= rule.warning_p else "info"
+    return "warning" if verdict.alarms <= rule.warning_alarms else "info"
 
 
 def told(
@@ -181,6 +195,7 @@ def told(
     episode: Episode,
     kind: Literal["opened", "grew", "resolved"],
     verdict: Verdict,
+    p_value: float,
     at_s: float | None = None,
 ) -> Transition:
     """The transition as a record, with the headlines behind it, the most negative first."""
@@ -194,6 +209,6 @@ def told(
         negatives=verdict.negatives,
         expected=verdict.expected,
         span_s=verdict.span_s,
-        p_value=verdict.p_value,
+        p_value=p_value,
         evidence=sorted((e for e in state.evidence if e.at >= since), key=lambda e: (-e.negative, e.at, e.news_id)),
     )

@@ -7,6 +7,7 @@ from math import exp, lgamma, log, log1p
 
 STEPS = 400
 TINY = 1e-300
+SMALLEST_DISPERSION = 1e-6  # below, the sums of logarithms lose their digits; it is Poisson's by then
 
 
 def tail(count: int, mean: float, dispersion: float) -> float:
@@ -19,8 +20,23 @@ def tail(count: int, mean: float, dispersion: float) -> float:
         return 1.0
     if mean <= 0.0:
         return 0.0
-    size = 1.0 / max(dispersion, 1e-6)
+    size = 1.0 / max(dispersion, SMALLEST_DISPERSION)
     return incomplete_beta(float(count), size, mean / (mean + size))
+
+
+def randomized_tail(count: int, mean: float, dispersion: float, share: float) -> float:
+    """P(Y > count) + share P(Y = count): uniform on 0..1 for a `share` uniform on 0..1, as a continuous Y's tail is."""
+    size = 1.0 / max(dispersion, SMALLEST_DISPERSION)
+    if count <= 0 or mean <= 0.0:
+        return tail(count, mean, dispersion)
+    exactly = exp(
+        lgamma(count + size)
+        - lgamma(size)
+        - lgamma(count + 1.0)
+        + count * log(mean / (mean + size))
+        - size * log1p(mean / size)
+    )
+    return max(0.0, tail(count, mean, dispersion) - (1.0 - share) * exactly)
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from streams.news.baseline import Baseline
+from streams.news.peaks import Peaks
 from streams.records import SENTIMENTS, EntityObservation, Evidence, Summary, Transition
 
 BUCKET_S = 300
@@ -73,6 +74,7 @@ class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
     index_weight: float = 0.0
     evidence: list[Evidence] = []
     baseline: Baseline = msgspec.field(default_factory=Baseline)
+    peaks: Peaks = Peaks()
     episode: Episode | None = None
     quiet_until_s: float = EARLIEST_S  # no new episode before
 

@@ -14,7 +14,9 @@ from streams.news.windows import decode_state, encode_state, moment, seconds
 from streams.records import SENTIMENTS, Transition
 
 RULE = SurgeRule()
-EAGER = SurgeRule(minimum=2, open_p=0.2, hot_p=0.5, warning_p=1e-2, critical_p=1e-3, calm_s=1200, cooldown_s=3600)
+EAGER = SurgeRule(
+    minimum=2, false_alarms=20, hot_alarms=60, warning_alarms=5, critical_alarms=1, calm_s=1200, cooldown_s=3600
+)
 FEW = settings(max_examples=60, deadline=None)
 
 
@@ -100,7 +102,7 @@ def test_severity_grows_with_how_unlikely_it_is() -> None:
 
 def test_a_few_headlines_are_never_critical_however_unlikely() -> None:
     told = fold(stream(ordinary(5, a_day=1), burst(5 * DAY, RULE.critical_minimum - 1, 600)))[1]
-    assert told[-1].p_value < RULE.critical_p
+    assert told[-1].p_value < RULE.critical_alarms / 720
     assert all(each.severity != "critical" for each in told)
 
 
@@ -240,6 +242,8 @@ def test_two_entities_have_nothing_to_do_with_each_other() -> None:
         {"minimum": 0},
         {"growth": 1.0},
         {"cooldown_s": 0.0},
+        {"false_alarms": 0.0},
+        {"false_alarms": 31.0},
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
@@ -258,3 +262,56 @@ def test_replayed_surge_is_not_told_again() -> None:
     for observation in surge:
         state, again = observe(state, observation, RULE)
         assert again == []
+
+
+def test_false_alarms_come_about_as_often_as_promised() -> None:
+    """Two negatives an hour, always, after two weeks of settling. The benchmark measures this closely."""
+    months, promise, opened = 8, 5.0, 0
+    rule = SurgeRule(false_alarms=promise)
+    for month in range(months):
+        chance = random.Random(month)
+        at_s, steady = 0.0, []
+        while at_s < 44 * DAY:
+            at_s += chance.expovariate(2 / HOUR)
+            steady.append((at_s, "negative"))
+        told = fold(stream(steady), rule)[1]
+        opened += sum(each.kind == "opened" and each.at >= moment(seconds(START) + 14 * DAY) for each in told)
+    assert 0.5 < opened / (months * promise) < 1.6
+
+
+def test_a_smaller_promise_never_opens_sooner() -> None:
+    surge = stream(ordinary(10, a_day=60), burst(10 * DAY, 40, 5400))
+    first = [fold(surge, SurgeRule(false_alarms=promise))[1][0].at for promise in (3.0, 0.3, 0.01, 1e-4)]
+    assert first == sorted(first)
+
+
+def test_a_restless_entity_needs_more_than_a_steady_one() -> None:
+    chance = random.Random(2)
+    steady = [(chance.uniform(0, 30 * DAY), "negative") for _ in range(30 * 48)]
+    bursts = [part for day in range(30) for part in burst(day * DAY + chance.uniform(0, 20) * HOUR, 48, 2 * HOUR)]
+    extra = burst(30 * DAY + 4 * HOUR, 16, HOUR)
+    after = moment(seconds(START) + 30 * DAY)
+    assert [each for each in fold(stream(steady, extra))[1] if each.at >= after]
+    assert not [each for each in fold(stream(bursts, extra))[1] if each.at >= after]
+
+
+def test_the_same_news_raises_the_same_alarm_whatever_the_day_was_before_a_crash() -> None:
+    observations = stream(ordinary(5), burst(5 * DAY, 14, 5400))
+    whole = fold(observations)
+    state, told = fold(observations[:40])
+    state = decode_state(encode_state(state))
+    rest = fold(observations[20:], state=state)
+    assert (rest[0], told + rest[1]) == whole
+
+
+def test_what_is_told_of_a_surge_holds_the_minimum() -> None:
+    for minimum in (5, 9):
+        told = fold(stream(ordinary(5), burst(5 * DAY, 14, 5400)), SurgeRule(minimum=minimum))[1]
+        assert told[0].negatives >= minimum
+        assert 0 < told[0].p_value < 1e-3
+
+
+def test_the_rule_for_social_streams_is_the_more_sensitive_and_the_more_patient() -> None:
+    social = SurgeRule.social()
+    assert social.false_alarms > RULE.false_alarms
+    assert social.cooldown_s > RULE.cooldown_s

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.news.tails import tail
+from streams.news.tails import randomized_tail, tail
 
 
 def summed(count: int, mean: float, dispersion: float) -> float:
@@ -51,3 +51,24 @@ def test_tail_is_certain_at_zero_and_impossible_without_a_mean() -> None:
 def test_tail_far_out_is_small_and_no_error() -> None:
     assert 0.0 <= tail(100_000, 1.0, 0.05) < 1e-200
     assert tail(13_000, 12_900.0, 0.001) > 0.01
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 60), st.floats(0.05, 80), st.floats(0.01, 3), st.floats(0, 1))
+def test_randomized_tail_lies_between_the_tails_on_both_sides(
+    count: int, mean: float, phi: float, share: float
+) -> None:
+    between = share * tail(count, mean, phi) + (1 - share) * tail(count + 1, mean, phi)
+    assert randomized_tail(count, mean, phi, share) == pytest.approx(between, rel=1e-5, abs=1e-11)
+
+
+def test_randomized_tail_is_uniform() -> None:
+    mean, phi, level = 3.0, 0.4, 0.07
+    shares = [(i + 0.5) / 200 for i in range(200)]
+    below = sum(
+        (tail(k, mean, phi) - tail(k + 1, mean, phi))
+        * sum(randomized_tail(k, mean, phi, share) <= level for share in shares)
+        / 200
+        for k in range(1, 60)
+    )
+    assert below == pytest.approx(level, rel=0.02)
