@@ -1,14 +1,13 @@
-"""aiokafka's clients: opened as the settings say, read from over lost brokers, closed for good."""
+"""aiokafka's clients: opened, read from over lost brokers, closed for good."""
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from models.errors import SettingsError
+from streams.connection import aiokafka_options
 from streams.settings import Settings
 
 REQUEST_S = 10.0
@@ -18,27 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments for any aiokafka client. Raises SettingsError for an unreadable CA file."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
-        "request_timeout_ms": int(REQUEST_S * 1000),
-        "client_id": f"{settings.app_id}-notify",
-    }
-    if settings.security_protocol.endswith("SSL"):
-        try:
-            options["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile or None)
-        except OSError as error:
-            raise SettingsError(
-                f"KAFKA_SSL_CAFILE: got {settings.ssl_cafile!r}, wanted a file of PEM certificates ({error})"
-            ) from None
-    if settings.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password,
-        }
-    return options
+    """Keyword arguments for any aiokafka client of ours. Raises SettingsError for an unreadable CA file."""
+    return aiokafka_options(settings, "notify", REQUEST_S)
 
 
 async def keep_reading(read: Callable[[], Awaitable[None]], stop: asyncio.Event, who: str) -> None:

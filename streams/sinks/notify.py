@@ -16,12 +16,12 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from streams.admin import unavailable
+from streams.endpoints import serve_endpoints
 from streams.events import Output
 from streams.settings import Settings
 from streams.sinks import senders
 from streams.sinks.clients import client_options, stop_client
 from streams.sinks.config import Alertmanager, Sink
-from streams.sinks.endpoints import serve_endpoints
 from streams.sinks.follow import follow_actions
 from streams.sinks.metrics import Metrics
 from streams.sinks.outlet import Outlet
@@ -41,7 +41,13 @@ async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str
     stop, caught_up, actions, metrics = asyncio.Event(), asyncio.Event(), Actions(), Metrics(CollectorRegistry())
     on_signals(stop)
     readers: list[Reader] = []
-    serve_endpoints(settings, metrics.registry, lambda: ready(readers, caught_up))
+    serve_endpoints(
+        metrics.registry,
+        lambda: ready(readers, caught_up),
+        settings.metrics_host,
+        settings.notify_port,
+        "GRETCHEN_NOTIFY_PORT",
+    )
     producer = AIOKafkaProducer(**client_options(settings), acks="all", max_request_size=4 << 20)
 
     async def publish(output: Output) -> None:

@@ -7,7 +7,6 @@ and any number of pages may run. The topics are made by `gretchen topics` or a w
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from models.errors import BrokerUnavailable, SettingsError
+from models.errors import BrokerUnavailable
+from streams.connection import aiokafka_options
 from streams.records import Question
 from streams.settings import Settings
 from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
@@ -44,26 +44,7 @@ log = logging.getLogger("gretchen.page")
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """What aiokafka's clients are opened with. Raises SettingsError for an unreadable CA file."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
-        "request_timeout_ms": int(ANSWER_S * 1000),
-        "client_id": f"{settings.app_id}-page",
-    }
-    if settings.security_protocol.endswith("SSL"):
-        try:
-            options["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile or None)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"KAFKA_SSL_CAFILE: got {settings.ssl_cafile!r}, wanted a file of PEM certificates ({error})"
-            ) from None
-    if settings.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password,
-        }
-    return options
+    return aiokafka_options(settings, "page", ANSWER_S)
 
 
 class Feed:

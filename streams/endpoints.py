@@ -1,4 +1,4 @@
-"""/metrics, /healthz and /readyz in a thread of their own."""
+"""A process's /metrics, /healthz and /readyz in a thread of their own, so that a busy loop still answers."""
 
 import threading
 from collections.abc import Callable
@@ -7,13 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CollectorRegistry, generate_latest
 
 from models.errors import SettingsError
-from streams.settings import Settings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve_endpoints(settings: Settings, registry: CollectorRegistry, ready: Callable[[], bool]) -> ThreadingHTTPServer:
-    """Runs until the process ends. Raises SettingsError when the port is taken."""
+def serve_endpoints(
+    registry: CollectorRegistry, ready: Callable[[], bool], host: str, port: int, variable: str
+) -> ThreadingHTTPServer:
+    """Runs until the process ends; `ready` is asked by its threads. Raises SettingsError, which names the port's
+    environment variable, where it can't listen."""
 
     class Endpoints(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -33,11 +35,8 @@ def serve_endpoints(settings: Settings, registry: CollectorRegistry, ready: Call
             """Scrapes are not logged."""
 
     try:
-        server = ThreadingHTTPServer((settings.metrics_host, settings.notify_port), Endpoints)
+        server = ThreadingHTTPServer((host, port), Endpoints)
     except OSError as error:
-        raise SettingsError(
-            f"can't serve metrics on {settings.metrics_host}:{settings.notify_port}: {error.strerror}; "
-            "set GRETCHEN_NOTIFY_PORT"
-        ) from None
+        raise SettingsError(f"can't serve metrics on {host}:{port}: {error.strerror}; set {variable}") from None
     threading.Thread(target=server.serve_forever, name="endpoints", daemon=True).start()
     return server
