@@ -2,18 +2,20 @@
 
 from collections import Counter as Count
 from collections.abc import Iterable
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.sinks.breaker import STATES, State
 
+OUTCOMES = ("delivered", "rejected", "gave_up", "unreadable", "muted", "acked", "unwanted", "duplicate")
 DELIVERY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
 class Metrics:
-    """One process's metrics in one registry, which the caller passes in."""
+    """One process's metrics in one registry, which the caller passes in; `kinds` are those of its sinks."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, kinds: Iterable[str] = ()) -> None:
         self.registry = registry
         self.deliveries = Counter(
             "gretchen_deliveries",
@@ -40,7 +42,9 @@ class Metrics:
             "gretchen_waiting_alerts", "Alerts in Kafka that a sink is not done with.", ["sink"], registry=registry
         )
         self.dead_letters = Counter("gretchen_dead_letters", "Records refused.", ["reason"], registry=registry)
-        self.ready = Gauge("gretchen_ready", "1 when every sink's consumer is in its group.", registry=registry)
+        self.ready = Gauge("gretchen_notify_ready", "1 when every sink's consumer is in its group.", registry=registry)
+        for kind, outcome in product(kinds, OUTCOMES):  # at 0 from the start: increase() misses a counter's first value
+            self.deliveries.labels(kind, outcome)
 
     def show_breakers(self, states: Iterable[tuple[str, State]]) -> None:
         """(kind, state) of all sinks."""

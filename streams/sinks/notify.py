@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 
 async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str], None]) -> None:
     """Until SIGTERM or Ctrl-C; what is being delivered then gets STOP_S to be finished. `write` prints a line."""
-    stop, caught_up, actions, metrics = asyncio.Event(), asyncio.Event(), Actions(), Metrics(CollectorRegistry())
+    stop, caught_up, actions = asyncio.Event(), asyncio.Event(), Actions()
+    metrics = Metrics(CollectorRegistry(), {sink.KIND for sink in sinks})
     on_signals(stop)
     readers: list[Reader] = []
     serve_endpoints(

@@ -107,7 +107,7 @@ def outcomes(notify: NotifyProcess) -> Counter[str]:
     found = Counter[str]()
     for line in notify.text("/metrics").splitlines():
         if line.startswith("gretchen_deliveries_total{"):
-            found[line.split('outcome="')[1].split('"')[0]] = int(float(line.rpartition(" ")[2]))
+            found[line.split('outcome="')[1].split('"')[0]] += int(float(line.rpartition(" ")[2]))
     return found
 
 

@@ -15,7 +15,7 @@ from streams.events import Output, header
 from streams.records import Alert
 from streams.settings import Settings
 from streams.sinks.config import Log
-from streams.sinks.metrics import Metrics
+from streams.sinks.metrics import OUTCOMES, Metrics
 from streams.sinks.outcome import Delivered, Outcome, Rejected
 from streams.sinks.outlet import Outlet
 from streams.sinks.tell import Teller
@@ -47,7 +47,8 @@ class Room:
         self.heard: list[tuple[str, Episode | None]] = []
         self.buried: list[Output] = []
         self.kafka_fails = 0
-        sink, metrics = Log(name="here", **filters), Metrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        sink, metrics = Log(name="here", **filters), Metrics(self.registry, ["log"])
         outlet = Outlet(sink, metrics, asyncio.Event())
         self.teller = Teller(Settings(), sink, outlet, self.send, self.publish, Actions(), metrics)
 
@@ -71,6 +72,18 @@ def test_a_duplicate_in_the_topic_is_told_once() -> None:
     room = Room()
     assert [room.deliver(OPENED), room.deliver(OPENED)] == ["delivered", "duplicate"]
     assert [id for id, _ in room.heard] == [OPENED.id]
+
+
+def test_what_a_sink_did_with_records_is_counted_from_zero() -> None:
+    """Prometheus' increase() misses the first of a counter that appears with it."""
+
+    def counted(outcome: str) -> float | None:
+        return room.registry.get_sample_value("gretchen_deliveries_total", {"sink": "log", "outcome": outcome})
+
+    room = Room(Rejected("HTTP 404"))
+    assert [counted(outcome) for outcome in OUTCOMES] == [0.0] * 8
+    asyncio.run(room.teller.finish(room.told, Lying(msgspec.json.encode(OPENED))))
+    assert [counted("rejected"), counted("delivered")] == [1.0, 0.0]
 
 
 def test_a_sink_learns_of_an_episode_as_it_was_before() -> None:
