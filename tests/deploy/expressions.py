@@ -1,4 +1,4 @@
-"""What the dashboard and the rules ask Prometheus, and what a worker can answer."""
+"""What the dashboard and the rules ask Prometheus, and what a worker and `gretchen notify` can answer."""
 
 import json
 import re
@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Gauge
 
 from streams.metrics import Metrics, lag_gauge, ready_gauge
+from streams.sinks.metrics import Metrics as SinkMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -46,16 +47,32 @@ def labels(expression: str) -> set[str]:
     grouped = re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
     matched = re.findall(r"\{([^}]*)\}", expression)
     return {name for group in grouped for name in re.split(r",\s*", group)} | {
-        name for matchers in matched for name in re.findall(r"(\w+)\s*=~?", matchers)
+        name for matchers in matched for name in re.findall(r"(\w+)\s*(?:=~?|!=|!~)", matchers)
     }
 
 
 def on_the_wire() -> dict[str, set[str]]:
-    """Series name -> label names, as Prometheus sees a worker: counters end in _total there, histograms fan out."""
+    """Series name -> label names, of all processes."""
+    worker, notify = of_worker(), of_notify()
+    return {name: worker.get(name, set()) | notify.get(name, set()) for name in worker | notify}
+
+
+def of_worker() -> dict[str, set[str]]:
     registry = CollectorRegistry()
     Metrics(registry)
     lag_gauge(registry)
     ready_gauge(registry, lambda: True)
+    return exposed(registry)
+
+
+def of_notify() -> dict[str, set[str]]:
+    registry = CollectorRegistry()
+    SinkMetrics(registry)
+    return exposed(registry)
+
+
+def exposed(registry: CollectorRegistry) -> dict[str, set[str]]:
+    """As Prometheus sees it: counters end in _total there, histograms fan out."""
     return {
         name: {*metric._labelnames, "instance", "job", *(["le"] if name.endswith("_bucket") else [])}
         for metric, names in registry._collector_to_names.items()

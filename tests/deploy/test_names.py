@@ -1,4 +1,4 @@
-"""Dashboard and rules ask for what a worker exports, and for nothing else."""
+"""Dashboard and rules ask for what a worker or `gretchen notify` exports, and for nothing else."""
 
 import re
 from itertools import combinations
@@ -6,23 +6,29 @@ from itertools import combinations
 import pytest
 
 from streams.metrics import LATENCY_S
-from tests.deploy.expressions import expressions, labels, names, on_the_wire, panels, rules
+from tests.deploy.expressions import expressions, labels, names, of_notify, of_worker, on_the_wire, panels, rules
 
 
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
 def test_every_metric_and_label_asked_for_exists(where: str, expression: str) -> None:
     series = on_the_wire()
     asked = names(expression)
-    assert asked <= series.keys(), f"{where} asks for what no worker exports: {asked - series.keys()}"
+    assert asked <= series.keys(), f"{where} asks for what nobody exports: {asked - series.keys()}"
     known = set().union(*(series[name] for name in asked)) | {"job"}
     assert labels(expression) <= known, f"{where} names labels that no metric has: {labels(expression) - known}"
 
 
 def test_every_metric_of_a_worker_is_shown() -> None:
     shown = set().union(*(names(target["expr"]) for panel in panels() for target in panel["targets"]))
-    families = {re.sub(r"_(total|created|sum|count|bucket)$", "", name) for name in on_the_wire()}
+    families = {re.sub(r"_(total|created|sum|count|bucket)$", "", name) for name in of_worker()}
     unseen = {family for family in families if not any(name.startswith(family) for name in shown)}
     assert unseen == {"gretchen_batches"}  # the count of every other panel's batches
+
+
+def test_a_worker_and_notify_share_no_name_but_that_of_dead_letters() -> None:
+    """So that no rule and no panel about workers takes `gretchen notify` for one."""
+    shared = of_worker().keys() & of_notify().keys()
+    assert shared == {"gretchen_dead_letters_total", "gretchen_dead_letters_created"}
 
 
 def test_every_latency_bound_asked_for_is_a_bucket() -> None:
