@@ -171,7 +171,7 @@ def series(kind: str, rate_h: float, days: int, chance: np.random.Generator) -> 
 
 KINDS = ("poisson", "overdispersed", "daily", "weekly")
 RATES_H = (0.125, 1.0, 4.0, 8.0)
-PROMISES = (0.05, 0.1, 0.3, 1.0, 3.0)
+PROMISES = (0.05, 0.1, 0.2, 0.5, 1.0, 3.0)
 SETTLING_DAYS = 14
 
 
@@ -211,27 +211,48 @@ def paused(at_s: Sequence[float], rule: SurgeRule) -> int:
 def injected(trials: int, rule: SurgeRule) -> None:
     """Print the share of injected surges found within two hours and the median delay, beside an oracle's.
 
-    A surge multiplies a constant rate for one hour, after four weeks. The oracle knows the rate, looks at the same
-    windows with Poisson's tail, and raises as many false alarms: its threshold is simulated.
+    A surge multiplies a constant rate for one hour, after four weeks; `trials` for each of ten pasts. The oracle knows
+    the rate, looks at the same windows with Poisson's tail, and raises as many false alarms (simulated).
     """
     print(f"{'rate/h':>7} {'factor':>7} {'found':>7} {'delay':>7} {'oracle':>7} {'delay':>7}   (delay in minutes)")
     for rate_h in (0.125, 1.0, 4.0, 8.0, 15.0, 30.0):
+        chance = np.random.default_rng(int(rate_h * 1000))
         level = oracle_level(rate_h, rule)
+        pasts = [past(rate_h, number, rule, chance) for number in range(10)]
         for factor in (2.0, 3.0, 5.0, 10.0):
-            chance = np.random.default_rng([int(rate_h * 1000), int(factor)])
+            rates = np.repeat([factor * rate_h / 12, rate_h / 12], 12)
             ours, oracles = [], []
-            for trial in range(trials):
-                start = 28 * 288 + int(chance.integers(288))
-                rate = np.full(29 * 288 + 288, rate_h / 12)
-                rate[start : start + 12] *= factor
-                counts = chance.poisson(rate)
-                at = [i * float(BUCKET_S) for i in range(len(counts))]
-                rows = [row for row, _ in opened_in(at, counts.tolist(), rule, f"series {trial}")]
-                ours += [row - start for row in rows if start <= row < start + 24][:1]
-                seen = np.flatnonzero(oracle(counts, rate_h, rule)[start : start + 24] <= level)
-                oracles += [int(seen[0])] if len(seen) else []
-            both = (f"{len(delays) / trials:7.2f} {middle(delays)}" for delays in (ours, oracles))
+            for state, before in pasts:
+                for _ in range(trials):
+                    counts = chance.poisson(rates)
+                    ours += found_after(state, len(before), counts.tolist(), rule)
+                    seen = np.flatnonzero(oracle(np.append(before[-FINE:], counts), rate_h, rule)[FINE:] <= level)
+                    oracles += [int(seen[0])] if len(seen) else []
+            both = (f"{len(delays) / trials / len(pasts):7.2f} {middle(delays)}" for delays in (ours, oracles))
             print(f"{rate_h:7} {factor:7}", *both, flush=True)
+
+
+def past(rate_h: float, number: int, rule: SurgeRule, chance: np.random.Generator) -> tuple[WindowState, np.ndarray]:
+    """A state after four weeks and a part of a day at a constant rate, no episode open, and the counts behind it."""
+    counts = chance.poisson(rate_h / 12, 28 * 288 + int(chance.integers(288)))
+    state = WindowState(entity=f"series {number}")
+    for row in np.flatnonzero(counts).tolist():
+        add(state, row * float(BUCKET_S), int(counts[row]))
+        learn_past(state, rule)
+        judge(state, rule)
+    return state, counts
+
+
+def found_after(state: WindowState, row: int, counts: Sequence[int], rule: SurgeRule) -> list[int]:
+    """The first row from `row` on at which an episode opens, none or one, when `counts` follow."""
+    state = msgspec.structs.replace(state)
+    for after, count in enumerate(counts):
+        if count:
+            add(state, (row + after) * float(BUCKET_S), count)
+            learn_past(state, rule)
+            if decide(state, rule):
+                return [after]
+    return []
 
 
 def oracle(counts: np.ndarray, rate_h: float, rule: SurgeRule) -> np.ndarray:

@@ -22,14 +22,17 @@ class Look(msgspec.Struct, frozen=True):
 
 
 def looks(state: WindowState, windows_s: tuple[float, ...]) -> list[Look]:
-    """The windows that hold more than expected. The correction is Bonferroni's."""
+    """The windows that hold a standard deviation more than expected: less is no surprise, and a tail takes its time.
+
+    The correction is Bonferroni's.
+    """
     end_s = (state.head + 1) * BUCKET_S
     dispersion, share = state.baseline.dispersion(state.head // 12), dither(state)
     found = []
     for span_s in windows_s:
         negatives = state.window(span_s)
         expected = state.baseline.expected(end_s - span_s, end_s)
-        if negatives > expected:
+        if negatives > expected + (expected + dispersion * expected * expected) ** 0.5:
             p = len(windows_s) * randomized_tail(negatives, expected, dispersion, share)
             found.append(Look(-log(min(1.0, max(p, SMALLEST_P))), negatives, expected, span_s))
     return found

@@ -28,7 +28,7 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     The `..._alarms` say how often a month one entity without a surge may look so bad.
     """
 
-    false_alarms: float = 0.1  # the promise: of 200 entities, 20 a month
+    false_alarms: float = 0.2  # the promise: of 200 entities 40 a month, two a working day
     windows_s: tuple[float, ...] = (900.0, 3600.0, 7200.0)
     lateness_s: float = 7200.0
     minimum: int = 5  # fewer negatives in the longest window are never a surge

@@ -16,7 +16,7 @@ def test_a_surge_surprises_more_than_an_ordinary_hour() -> None:
     assert all(look.surprise < 5 for look in looks(calm, WINDOWS_S))
 
 
-def test_only_windows_with_more_than_expected_are_looked_at() -> None:
+def test_only_windows_with_clearly_more_than_expected_are_looked_at() -> None:
     state, _ = fold(stream(ordinary(10, a_day=300), [(10 * DAY, "negative")]))
     assert all(look.negatives > look.expected for look in looks(state, WINDOWS_S))
     assert looks(WindowState(entity="Nokia"), WINDOWS_S) == []
