@@ -31,7 +31,10 @@ from models.errors import InputError
 from models.tasks import Task
 
 CALIBRATION_TEXTS = 300
-SCHEME = "static int8: u8 activations (min-max), s8 weights of 7 bits per output channel, int8 word embeddings per row"
+SCHEME = (
+    "static int8: u8 activations (min-max, smoothed before the feed-forward), s8 weights of 7 bits per output channel,"
+    " int8 word embeddings per row"
+)
 BASE_LICENSES = {"all-MiniLM-L6-v2": "Apache-2.0", "all-mpnet-base-v2": "Apache-2.0"}
 Files = dict[str, bytes]
 Say = Callable[[str], None]

@@ -13,7 +13,7 @@ Needs numpy and onnx only. `weights` are named as models/network.py saves them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,18 @@ from onnx import TensorProto, helper, numpy_helper
 MS = "com.microsoft"
 LEVELS = 63
 Floats = npt.NDArray[np.float32]
-Ranges = Mapping[str, tuple[float, float]]
-"""Name of a matmul's input ("0.qkv", "0.attended", "0.up", "0.down") -> the least and greatest value seen in it."""
+
+
+class Range(NamedTuple):
+    """The least and greatest value seen in a matmul's input, after each of its channels was divided by `smoothing`."""
+
+    low: float
+    high: float
+    smoothing: Floats | None = None
+
+
+Ranges = Mapping[str, Range]
+"""Name of a matmul's input ("0.qkv", "0.attended", "0.up", "0.down") -> what was seen in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,10 @@ class Builder:
         if self.ranges is None:
             y = self.g.add("MatMul", [x, self.g.constant(weight)])
             return y if bias is None else self.g.add("Add", [y, self.g.constant(bias)])
-        scale, zero = (self.g.constant(np.array(value)) for value in activation_scale(*self.ranges[name]))
+        low, high, smoothing = self.ranges[name]
+        if smoothing is not None:
+            x, weight = self.g.add("Mul", [x, self.g.constant(1 / smoothing)]), weight * smoothing[:, None]
+        scale, zero = (self.g.constant(np.array(value)) for value in activation_scale(low, high))
         quantized = self.g.add("QuantizeLinear", [x, scale, zero])
         columns, scales = (self.g.constant(value) for value in quantize_columns(weight))
         zeros = self.g.constant(np.zeros(weight.shape[1], np.int8))

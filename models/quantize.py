@@ -18,25 +18,44 @@ FEWEST_TEXTS = 3
 
 def measure_ranges(
     weights: Mapping[str, graph.Floats], config: Mapping[str, Any], heads: Mapping[str, int], items: Iterable[Item]
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, graph.Range]:
     """The least and greatest value at the input of each matmul over the items, one at a time: padding is not measured.
 
-    Min-max, not percentiles: clipping the few large activations of a transformer costs more than coarse steps.
+    Min-max, not percentiles: clipping the few large activations of a transformer costs more than coarse steps. Where
+    those few lie in the same channels for every text (before the feed-forward's first matmul), their size is moved into
+    the weights.
     """
     model, observed = graph.build_observed(weights, config, heads)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = list(dict.fromkeys(observed.values()))
-    low = dict.fromkeys(names, 0.0)
-    high = dict.fromkeys(names, 0.0)
+    low: dict[str, graph.Floats] = {}
+    high: dict[str, graph.Floats] = {}
     for item in items:
         batch = collate([item], 0, "mean")
         feed = {"input_ids": batch.input_ids, "lengths": batch.lengths, "spans": batch.spans}
         for name, values in zip(names, session.run(names, feed), strict=True):
-            low[name] = min(low[name], float(np.min(values)))
-            high[name] = max(high[name], float(np.max(values)))
-    return {matmul: (low[name], high[name]) for matmul, name in observed.items()}
+            channels = values.reshape(-1, values.shape[-1])
+            low[name] = np.minimum(low.get(name, 0), channels.min(0))
+            high[name] = np.maximum(high.get(name, 0), channels.max(0))
+    return {matmul: range_of(matmul, low[name], high[name], weights) for matmul, name in observed.items()}
+
+
+def range_of(matmul: str, low: graph.Floats, high: graph.Floats, weights: Mapping[str, graph.Floats]) -> graph.Range:
+    """Of an input whose channels lie between `low` and `high`, float32 [channels] each.
+
+    Smoothing s = sqrt(|x| / |w|) a channel, of geometric mean 1 (Xiao et al. 2023, SmoothQuant, alpha 0.5).
+    """
+    layer, kind = matmul.split(".")
+    if kind != "up":
+        return graph.Range(float(low.min()), float(high.max()))
+    least = np.float32(1e-5)
+    size = np.maximum(np.maximum(-low, high), least)
+    columns = np.maximum(np.abs(weights[f"encoder.encoder.layer.{layer}.intermediate.dense.weight"]).max(0), least)
+    smoothing = np.sqrt(size / columns)
+    smoothing = (smoothing / np.exp(np.log(smoothing).mean())).astype(np.float32)
+    return graph.Range(float((low / smoothing).min()), float((high / smoothing).max()), smoothing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ def test_a_spoiled_model_is_refused_with_its_figures_and_force_is_written_down(
 ) -> None:
     true = quantize.measure_ranges
     monkeypatch.setattr(  # activations clipped to almost nothing: what a calibration gone wrong does
-        quantize, "measure_ranges", lambda *a: {name: (low / 1e3, high / 1e3) for name, (low, high) in true(*a).items()}
+        quantize,
+        "measure_ranges",
+        lambda *a: {name: seen._replace(low=seen.low / 1e3, high=seen.high / 1e3) for name, seen in true(*a).items()},
     )
     with pytest.raises(GateRefused, match=r"int8 lost too much on dev: .* -> "):
         made.export(tmp_path / "spoiled")
