@@ -30,7 +30,7 @@ from models.engines.onnx import OnnxEngine
 from models.errors import InputError
 from models.tasks import Task
 
-CALIBRATION_TEXTS = 300
+CALIBRATION_TEXTS = 1000
 SCHEME = (
     "static int8: u8 activations (min-max, smoothed before the feed-forward), s8 weights of 7 bits per output channel,"
     " int8 word embeddings per row"

@@ -3,7 +3,9 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,6 +75,9 @@ def prune_vocabulary(task: str, base: Path, data: Path, size: int, seen: int, ou
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; all cores by default.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--without-pairs", is_flag=True, help="Leave out the texts that the task makes of two.")
+@click.option(
+    "--share", "shares", multiple=True, metavar="SET=SHARE", help="Train on this share of a set; may be repeated."
+)
 def finetune(
     task: str,
     base: Path,
@@ -82,12 +87,13 @@ def finetune(
     threads: int | None,
     device: str,
     without_pairs: bool,
+    shares: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Fine-tune BASE on TASK (a shipped task's name or a .toml); the best epoch on dev is kept."""
     from dataclasses import replace
 
-    declared, corpus, _ = _load(task, data, without_pairs=without_pairs)
+    declared, corpus, _ = _load(task, data, without_pairs=without_pairs, shares=parse_shares(shares))
     training = replace(declared.training, **{key: value for key, value in options.items() if value is not None})
     try:
         import torch
@@ -206,7 +212,18 @@ def verify(artifacts: tuple[Path, ...]) -> None:
         click.echo(f"{path}: {loaded.version} verified")
 
 
-def _load(task: str, data: Path, *, without_pairs: bool = False) -> "tuple[Task, Corpus, Corpus]":
+def parse_shares(shares: tuple[str, ...]) -> dict[str, float]:
+    """Set -> share. Raises click.UsageError."""
+    try:
+        parsed = {name: float(share) for name, _, share in (each.partition("=") for each in shares)}
+    except ValueError:
+        raise click.UsageError(f"--share: got {' '.join(shares)}, wanted SET=SHARE, as tfns_topic=0.3") from None
+    return parsed
+
+
+def _load(
+    task: str, data: Path, *, without_pairs: bool = False, shares: "Mapping[str, float]" = MappingProxyType({})
+) -> "tuple[Task, Corpus, Corpus]":
     """The task, what it learns from, what it is only measured on. Says what was skipped."""
     from dataclasses import replace
 
@@ -214,8 +231,17 @@ def _load(task: str, data: Path, *, without_pairs: bool = False) -> "tuple[Task,
     from models.tasks import load_task
 
     declared = load_task(task)
-    if without_pairs:
-        declared = replace(declared, sources=tuple(replace(source, paired=0.0) for source in declared.sources))
+    if unknown := shares.keys() - {source.name for source in declared.sources}:
+        raise click.UsageError(f"--share: task {declared.name} has no set {', '.join(sorted(unknown))}")
+    sources = tuple(
+        replace(
+            source,
+            paired=0.0 if without_pairs else source.paired,
+            train_share=shares.get(source.name, source.train_share),
+        )
+        for source in declared.sources
+    )
+    declared = replace(declared, sources=sources)
     try:
         corpora = [load_corpus(declared, data, use=use) for use in ("train", "measure")]
     except ImportError as error:

@@ -224,9 +224,7 @@ def test_interrupt_while_standard_input_is_silent_ends_at_once(kafka_settings: S
     assert out.startswith(f"read {len(read(kafka_settings)):,}, ")
 
 
-def test_feed_enters_the_topic_once_over_restarts(
-    kafka_settings: Settings, server: FeedServer, tmp_path: Path
-) -> None:
+def test_feed_enters_the_topic_once_over_restarts(kafka_settings: Settings, server: FeedServer, tmp_path: Path) -> None:
     good, bad = server.page("/feed", rss("Kelmar cuts jobs", "Oil slips")), server.url + "/missing"
     out, err = run(kafka_settings, "feed", "--once", good, bad, code=4)
     assert "2 new" in out and "404" in out
