@@ -114,6 +114,19 @@ def finetune(
 
 
 @command.command()
+@click.argument("models", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A run, as finetune's OUT.")
+def average(models: tuple[Path, ...], out: Path) -> None:
+    """Average the weights of MODELS (best/ or last/ of runs that went on from one another)."""
+    try:
+        from models.average import average as write
+    except ImportError as error:
+        raise _train_missing(error) from None
+    write(models, out)
+    click.echo(f"{out}/best: the mean of {len(models)}")
+
+
+@command.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--task", required=True)
 @data_option

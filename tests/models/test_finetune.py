@@ -12,6 +12,7 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
+from models.average import average  # noqa: E402
 from models.batches import collate, shuffled, token_span, tokenize  # noqa: E402
 from models.data import OUTLIER, Corpus, Example, Target, load_corpus  # noqa: E402
 from models.errors import InputError  # noqa: E402
@@ -134,3 +135,20 @@ def test_a_run_goes_on_from_another_with_its_heads(task: Task, corpus: Corpus, t
     first = finetune(task, corpus, tiny_base, tmp_path / "first", task.training)
     still = replace(task.training, epochs=0.1, learning_rate=1e-9, head_learning_rate=1e-9)
     assert finetune(task, corpus, tmp_path / "first" / "best", tmp_path / "second", still)["dev"] == first["dev"]
+
+
+def test_the_average_lies_between_its_models_and_models_of_another_shape_are_refused(
+    task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path
+) -> None:
+    finetune(task, corpus, tiny_base, tmp_path / "run", replace(task.training, epochs=1.2))
+    two = [tmp_path / "run" / "best", tmp_path / "run" / "last"]
+    average(two, tmp_path / "mean")
+    first, second, mean = (load_file(path / "model.safetensors") for path in (*two, tmp_path / "mean" / "best"))
+    assert mean.keys() == first.keys()
+    for name, value in mean.items():
+        np.testing.assert_allclose(value, (first[name] + second[name]) / 2, atol=1e-6)
+    assert {path.name for path in (tmp_path / "mean" / "best").iterdir()} == {path.name for path in two[0].iterdir()}
+    with pytest.raises(InputError, match="is of another shape"):
+        average([two[0], tiny_base], tmp_path / "odd")
+    with pytest.raises(InputError, match="no fine-tuned model"):
+        average([tmp_path], tmp_path / "odd")
