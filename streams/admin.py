@@ -8,7 +8,14 @@ from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
+    KafkaError,
+    NotCoordinatorError,
+    TopicAlreadyExistsError,
+)
 
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.settings import Settings
@@ -125,14 +132,25 @@ def partition_lags(settings: Settings) -> dict[TopicPartition, int]:
     with admin_client(settings) as admin:
         ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
         firsts = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-        try:
-            committed = admin.list_group_offsets({settings.app_id: None}).get(settings.app_id, {})
-        except (CoordinatorNotAvailableError, GroupIdNotFoundError):  # a new cluster: nobody has committed anything
-            committed = {}
+        committed = committed_offsets(admin, settings.app_id)
     return {
         place: max(0, ends[place].offset - (committed[place].offset if place in committed else firsts[place].offset))
         for place in places
     }
+
+
+def committed_offsets(admin: KafkaAdminClient, group: str) -> Any:
+    """Partition -> what the group has committed there; retries while a broker that has just started finds its feet."""
+    for pause_s in (0.2, 0.5, 1.0, 2.0, None):
+        try:
+            return admin.list_group_offsets({group: None}).get(group, {})
+        except (CoordinatorNotAvailableError, GroupIdNotFoundError):  # a new cluster: nobody has committed anything
+            return {}
+        except (NotCoordinatorError, CoordinatorLoadInProgressError):
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+    raise AssertionError("unreachable")
 
 
 def delete_topics(settings: Settings) -> None:

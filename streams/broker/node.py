@@ -1,6 +1,7 @@
 """One Apache Kafka node as a context manager: `with EmbeddedKafka() as kafka: kafka.bootstrap_servers`."""
 
 import base64
+import fcntl
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from models.errors import BrokerUnavailable
 from streams.broker import config, warm
@@ -54,6 +55,7 @@ class EmbeddedKafka:
         self.port, self._keeps_port = port, port != 0
         self.heap_mb, self.overrides, self.environ, self.progress = heap_mb, dict(overrides or {}), environ, progress
         self._process: Guarded | None = None
+        self._lock: IO[str] | None = None
         self._command: list[str] = []  # Java with its options, the main class to follow
 
     @property
@@ -115,11 +117,13 @@ class EmbeddedKafka:
         """End the node politely; its data stay. Safe to repeat."""
         if self._process is not None:
             self._process.terminate(STOP_S)
+        self._unlock()
 
     def kill(self) -> None:
         """kill -9, as a crash would; its data stay. Safe to repeat."""
         if self._process is not None:
             self._process.kill()
+        self._unlock()
 
     def close(self) -> None:
         """Stop, and remove a temporary data dir."""
@@ -140,8 +144,18 @@ class EmbeddedKafka:
                 self._data_dir = Path(tempfile.mkdtemp(prefix="gretchen-kafka-"))
             self._data_dir = self._data_dir.expanduser().absolute()
             (self._data_dir / "tmp").mkdir(parents=True, exist_ok=True)
+            self._lock = self._lock or (self._data_dir / "in-use").open("w")
         except OSError as error:
             raise BrokerUnavailable(f"no data dir for Kafka at {self._data_dir}: {error}; choose another") from None
+        try:  # before anything of a running node's files is touched; Kafka's own lock comes too late for that
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise in_use(self._data_dir) from None
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _start(self, command: list[str]) -> None:
         """Until ready, on other ports when somebody was quicker on those that were free."""
@@ -244,11 +258,15 @@ class EmbeddedKafka:
         if "Address already in use" in said or "failed to bind" in said:
             return PortTaken(f"port {self.port} or {self._controller_port} on {config.HOST} was taken meanwhile")
         if "Failed to acquire lock" in said:
-            return DataInUse(f"{self.data_dir} is in use by another Kafka; stop it or choose another data dir")
+            return in_use(self.data_dir)
         lines = [line for line in said.splitlines() if " ERROR " in line or " FATAL " in line or "Exception" in line]
         reason = (lines or said.splitlines()[-1:] or ["it said nothing"])[0]
         kept = "" if self.temporary else f"; its log is {self.log}"
         return BrokerUnavailable(f"Kafka ended while starting: {reason.strip()}{kept}")
+
+
+def in_use(data_dir: Path) -> DataInUse:
+    return DataInUse(f"{data_dir} is in use by another Kafka; stop it or choose another data dir")
 
 
 def kafka_uuid(value: uuid.UUID) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -249,9 +250,13 @@ except KeyboardInterrupt:
 """
     child = subprocess.Popen([sys.executable, "-c", program, tmp_path / "lock"], env={**os.environ, **environ})
     assert repository.stalled.wait(60)
+    part = jars_dir(lock, environ) / "first-1.0.jar.part"
+    deadline = time.monotonic() + 30
+    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 130
-    assert (jars_dir(lock, environ) / "first-1.0.jar.part").read_bytes() == BODY[:1000]
+    assert part.read_bytes() == BODY[:1000]
 
 
 def test_the_bar_counts_what_is_there_already(repository: Repository, environ: dict[str, str]) -> None:

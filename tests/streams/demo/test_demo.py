@@ -35,7 +35,8 @@ def test_the_demo_accounts_for_every_record_and_finds_the_three_surges(tmp_path:
     assert totals["scored"] >= 400
     assert totals["dead_letters"] >= 12
     assert totals["questions"] == totals["answers"] >= 80
-    assert 0 < totals["abstained"] < totals["answers"] / 2
+    unanswerable = sum(intent is None for intent in TRUTH["questions"].values())
+    assert unanswerable - 2 <= totals["abstained"] <= 0.6 * totals["answers"]  # the rest are hard paraphrases
     assert totals["entities"] > totals["scored"] / 2
     assert totals["alerts"] == len(TRUTH["surges"])
     for surge in TRUTH["surges"]:
