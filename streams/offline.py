@@ -101,6 +101,7 @@ def score_rows(
     text, id_ = columns
     taken = [take(row, text, id_, gazetteer, max_chars) for row in rows]
     good = [one for one in taken if isinstance(one, Taken)]
+    # a span without characters: the engine judges it by the whole text
     requests = [
         Request(one.text, tuple(e.span or (len(one.text), len(one.text)) for e in one.entities)) for one in good
     ]
