@@ -130,9 +130,10 @@ def partition_lags(settings: Settings) -> dict[TopicPartition, int]:
     """End offset minus committed offset of each partition the group reads; from the start where none is committed."""
     places = [TopicPartition(t.of(settings), p) for t in CONSUMED for p in range(settings.partitions)]
     with admin_client(settings) as admin:
+        # commits first: the outputs of what is committed by then are in the ends, so 0 means that nothing is at work
+        committed = committed_offsets(admin, settings.app_id)
         ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
         firsts = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-        committed = committed_offsets(admin, settings.app_id)
     return {
         place: max(0, ends[place].offset - (committed[place].offset if place in committed else firsts[place].offset))
         for place in places
