@@ -88,7 +88,7 @@ def test_every_package_imported_is_declared_for_those_who_import_it() -> None:
     wanted, provides = requirements(), packages_distributions()
     for file in sorted([*ROOT.glob("streams/**/*.py"), *ROOT.glob("models/**/*.py")]):
         name = file.relative_to(ROOT).as_posix()
-        training = name.startswith("models/") or name == "streams/commands/models.py"
+        training = name.startswith(("models/", "streams/commands/models/"))
         extra = "page" if name.startswith("streams/web/") else "train" if training else ""
         allowed = wanted[""] | wanted[extra]
         for package in imported(file):

@@ -1,0 +1,22 @@
+"""`gretchen models VERB`: from a base and labelled text to an artifact that is served, and its figures."""
+
+import click
+
+from streams.commands.models import average, evaluate, export, finetune, prune_vocabulary, zoo
+
+
+@click.group()
+def command() -> None:
+    """Fine-tune, export, evaluate and verify models. Training wants `pip install 'gretchen[train]'`."""
+
+
+for verb in (
+    prune_vocabulary.command,
+    finetune.command,
+    average.command,
+    export.command,
+    evaluate.command,
+    zoo.list_,
+    zoo.verify,
+):
+    command.add_command(verb)

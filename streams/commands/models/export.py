@@ -1,0 +1,44 @@
+"""`gretchen models export`: a run becomes an int8 artifact."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from streams.commands.models.inputs import console, data_option, load, train_missing
+from streams.commands.models.reports import print_reports
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", required=True)
+@data_option
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--version", default="1", show_default=True)
+@click.option("--base-name", required=True, help="The base's name, for the card.")
+@click.option("--recipe", multiple=True, help="A command that made RUN, for the card; may be repeated.")
+@click.option("--force", is_flag=True, help="Write it even if int8 lost too much; the manifest says so.")
+def command(
+    run: Path, task: str, data: Path, out: Path, version: str, base_name: str, recipe: tuple[str, ...], force: bool
+) -> None:
+    """Turn RUN (finetune's OUT) into an int8 artifact, measured as served, with its card."""
+    declared, corpus, measured = load(task, data)
+    try:
+        from models.export import export as write
+    except ImportError as error:
+        raise train_missing(error) from None
+    manifest = write(
+        declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force,
+        commands=[*recipe, own_command(sys.argv[1:])],
+        say=lambda line: console.print(line, highlight=False),
+    )  # fmt: skip
+    size = sum(file["bytes"] for file in manifest["files"].values())
+    click.echo(f"{out}: {manifest['name']}/{version}, {size / 1e6:.1f} MB")
+    print_reports(manifest["metrics"]["test"])
+
+
+def own_command(arguments: list[str]) -> str:
+    """The command line as it can be typed again, without what other commands it was told of."""
+    kept = [n for n, each in enumerate(arguments) if "--recipe" not in (each, *arguments[max(0, n - 1) : n])]
+    return shlex.join(["gretchen", *(arguments[n] for n in kept)])
