@@ -2,19 +2,22 @@
 
 Splits: a set that comes with a test file keeps it; a set in one file is split by a hash of its normalized text, so that
 a text repeated never lies on both sides and a re-run gives the same split. A row of train or dev whose text is also in
-test is dropped from training and counted (`also in test`).
+test is dropped from training and counted (`also in test`), as is one of train that is also in dev. What is odd and kept
+(a text repeated, or repeated with another label) is counted as noticed.
 """
 
 import csv
 import hashlib
+import io
 import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 from models.errors import InputError
 from models.tasks import Head, Source, Task
@@ -26,6 +29,8 @@ DECISION = re.compile(r"""['"](?P<name>.+?)['"]: ['"](?P<label>\w+)['"](?:, |\}$
 OVERWRITTEN = (("neutral", "hold"), ("negative", "sell"), ("positive", "buy"))
 SPLITS = ("train", "dev", "test")
 OUTLIER = -1
+OUT_OF_SCOPE = "(out of scope)"  # what a task's map turns a label into whose rows are outliers
+MOST_PLACES = 3
 JOINTS = (" while ", " as ", " and ", " but ", "; ", ", ")
 
 
@@ -50,10 +55,34 @@ class Example:
 
 @dataclass(slots=True)
 class Corpus:
-    """Examples by split, and by (source, reason) how many rows were skipped."""
+    """Examples by split; by (source, reason) how many rows were skipped, or noticed and kept, and the first places."""
 
     examples: dict[str, list[Example]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def skip(self, source: str, reason: str, place: str) -> None:
+        self.skipped[source, reason] += 1
+        self._place((source, reason), place)
+
+    def notice(self, source: str, what: str, place: str) -> None:
+        self.noticed[source, what] += 1
+        self._place((source, what), place)
+
+    def _place(self, key: tuple[str, str], place: str) -> None:
+        places = self.places.setdefault(key, [])
+        if len(places) < MOST_PLACES:
+            places.append(place)
+
+    def notes(self) -> list[str]:
+        """A line for each reason: what, how many, and the first places."""
+        lines = []
+        for counts, done in ((self.skipped, "skipped, "), (self.noticed, "")):
+            for (source, reason), n in sorted(counts.items()):
+                places = self.places.get((source, reason), [])
+                lines.append(f"{source}: {n} {done}{reason} ({'; '.join(places)}{'; …' if n > len(places) else ''})")
+        return lines
 
     def of(self, split: str, source: str) -> list[Example]:
         return [example for example in self.examples[split] if example.source == source]
@@ -77,27 +106,78 @@ def load_corpus(task: Task, root: Path, *, use: str = "train") -> Corpus:
     return corpus
 
 
-def add_source(corpus: Corpus, source: Source, heads: dict[str, Head] | Any, root: Path) -> None:
-    read = READ[source.reader]
-    rows = [row for split, path in source.files.items() for row in read(source, root, root / path, split)]
-    tests = {normalize(row.text) for row in rows if split_of(row, source) == "test"}
+def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: Path) -> None:
+    """Read one source into the corpus. Raises InputError."""
+    rows = rows_of(source, root)
+    held: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+    for row in rows:
+        held[split_of(row, source)].setdefault(normalize(row.text), row.where)
     found: set[int] = set()
     for row in rows:
         split = split_of(row, source)
         key = normalize(row.text)
         if not key:
-            corpus.skipped[source.name, "empty text"] += 1
-        elif split in ("train", "dev") and key in tests:
-            corpus.skipped[source.name, "also in test"] += 1
+            corpus.skip(source.name, "empty text", row.where)
+        elif split != "test" and key in held["test"]:
+            corpus.skip(source.name, "also in test", same(row, held["test"][key]))
+        elif split == "train" and key in held["dev"]:
+            corpus.skip(source.name, "also in dev", same(row, held["dev"][key]))
         elif split == "train" and hash_share("keep " + key) >= source.train_share:
-            corpus.skipped[source.name, "not in the share used"] += 1
-        elif targets := targets_of(row, source, heads, corpus.skipped):
+            corpus.skip(source.name, "not in the share used", row.where)
+        elif targets := targets_of(row, source, heads, corpus):
             corpus.examples[split].append(Example(row.text, targets, source.name))
             found.update(target.label for target in targets if target.head == source.head)
+    notice_repeats(corpus, source, rows)
     if source.paired:
         corpus.examples["train"] += pairs(corpus.of("train", source.name), source.paired)
-    if rows and not source.outlier and len(found) < 2:
-        raise InputError(f"{rows[0].where}: {len(found)} label in all of {source.name}; a classifier wants 2 or more")
+    if not source.outlier and len(found) < 2:
+        only = f"only {rows[0].label!r}" if found else "no label"
+        raise InputError(
+            f"{rows[0].where}: {only} in all {len(rows)} rows of {source.name}; a classifier wants 2 labels or more"
+        )
+
+
+def rows_of(source: Source, root: Path) -> list[Row]:
+    """All rows of all files. Raises InputError for a file without any."""
+    rows: list[Row] = []
+    for split, path in source.files.items():
+        of_file = list(READ[source.reader](source, root, root / path, split))
+        if not of_file:
+            raise InputError(f"{root / path}: no row; wanted labelled text")
+        rows += of_file
+    return rows
+
+
+def same(row: Row, where: str) -> str:
+    text = " ".join(row.text.split())
+    return f"{row.where} is {where}, {text[:40]!r}{'…' if len(text) > 40 else ''}"
+
+
+def notice_repeats(corpus: Corpus, source: Source, rows: list[Row]) -> None:
+    """Count the rows whose text came before in the same split, with the same label or with another."""
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        key = normalize(row.text)
+        before = first.setdefault((split_of(row, source), key), row)
+        if key and before is not row:
+            what = "repeated" if row.label == before.label else "repeated with another label"
+            corpus.notice(source.name, what, f"{row.where} is {before.where}")
+
+
+def own_source(
+    path: Path,
+    head: str,
+    text: str,
+    label: str,
+    names: Mapping[str, str] = MappingProxyType({}),
+    encoding: str = "utf-8",
+) -> Source:
+    """A user's own file as a test set: JSONL by its suffix, else CSV; `names` maps its labels to the head's."""
+    reader = "jsonl" if path.suffix in (".jsonl", ".ndjson", ".json") else "csv"
+    return Source(
+        name=path.stem, reader=reader, license="the user's own", use="measure", files={"test": str(path)}, head=head,
+        text=text, label=label, map=names, encoding=encoding,
+    )  # fmt: skip
 
 
 def pairs(examples: list[Example], share: float) -> list[Example]:
@@ -132,24 +212,24 @@ def split_of(row: Row, source: Source) -> str:
     return "dev" if row.split == "train" and share < source.dev_share else row.split
 
 
-def targets_of(
-    row: Row, source: Source, heads: dict[str, Head], skipped: Counter[tuple[str, str]]
-) -> tuple[Target, ...]:
+def targets_of(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corpus) -> tuple[Target, ...]:
     if source.outlier:
         return (Target(source.head, OUTLIER, source.weight),)
     labels = heads[source.head].labels
     if source.reader != "entities":
-        return (Target(source.head, index_of(source.map.get(row.label, row.label), labels, row.where), source.weight),)
+        label = source.map.get(row.label, row.label)
+        index = OUTLIER if label == OUT_OF_SCOPE else index_of(label, labels, row.where)
+        return (Target(source.head, index, source.weight),)
     targets = []
     for match in DECISION.finditer(row.label):
-        label = index_of(match["label"], labels, row.where)
+        index = index_of(match["label"], labels, row.where)
         span = find_span(row.text, match["name"])
         if span is None:
-            skipped[source.name, "entity not in the text"] += 1
+            corpus.skip(source.name, "entity not in the text", row.where)
         else:
-            targets.append(Target(source.head, label, source.weight, span))
+            targets.append(Target(source.head, index, source.weight, span))
     if not targets:
-        skipped[source.name, "no entity"] += 1
+        corpus.skip(source.name, "no entity", row.where)
     elif source.agreeing and len({target.label for target in targets}) == 1:
         targets.append(Target(source.agreeing["head"], targets[0].label, source.agreeing["weight"]))
     return tuple(targets)
@@ -175,19 +255,56 @@ def find_span(text: str, name: str) -> tuple[int, int] | None:
 
 def read_csv(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
     """Rows of a CSV with a header."""
-    lines = iter(_text(path, source.encoding).splitlines(keepends=True))
-    reader = csv.DictReader(lines)
-    missing = {source.text, source.label} - set(reader.fieldnames or ())
-    if missing:
+    reader = csv.DictReader(io.StringIO(read_text(path, source.encoding), newline=""), strict=True)
+    start = 1
+    try:
+        columns = list(reader.fieldnames or ["nothing"])
+        check_columns(path, {source.text, source.label}, columns)
+        for row in reader:
+            text, label = row[source.text], row[source.label]
+            if text is None or label is None:
+                raise InputError(f"{path}:{reader.line_num}: fewer columns than the header has")
+            if None in row:
+                raise InputError(
+                    f"{path}:{reader.line_num}: more columns than the header has; put a text with a comma in quotes"
+                )
+            yield Row(split, text, label, f"{path}:{reader.line_num}")
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}:{start}: not CSV: {error}; look for a quote that is not closed") from None
+
+
+def check_columns(path: Path, wanted: set[str], columns: Sequence[str]) -> None:
+    """Raise InputError unless each wanted column is there, once."""
+    if missing := wanted - set(columns):
         raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(reader.fieldnames or ['nothing'])};"
-            " name the columns in the task"
+            f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(columns)};"
+            " name the columns in the task, or by --text and --label"
         )
-    for row in reader:
-        text, label = row[source.text], row[source.label]
-        if text is None or label is None:
-            raise InputError(f"{path}:{reader.line_num}: fewer columns than the header has")
-        yield Row(split, text, label, f"{path}:{reader.line_num}")
+    if twice := [name for name in wanted if columns.count(name) > 1]:
+        raise InputError(f"{path}: two columns {twice[0]}; rename one")
+
+
+def read_jsonl(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
+    """Lines of JSON objects; a label may be a number or true and false. Blank lines are none."""
+    for n, line in enumerate(_lines(read_text(path, source.encoding)), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text, label = row[source.text], row[source.label]
+            text.encode()
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}:{n}: not JSON: {error}; wanted one object a line") from None
+        except KeyError as error:
+            raise InputError(
+                f"{path}:{n}: no field {error}; it has {', '.join(row)}; name the fields by --text and --label"
+            ) from None
+        except (TypeError, AttributeError, UnicodeEncodeError):
+            raise InputError(f"{path}:{n}: wanted an object with text as {source.text!r}, got {line[:60]!r}") from None
+        if not isinstance(label, str | int | float):
+            raise InputError(f"{path}:{n}: the label is {label!r}; wanted text or a number")
+        yield Row(split, text, label if isinstance(label, str) else json.dumps(label), f"{path}:{n}")
 
 
 def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
@@ -199,10 +316,8 @@ def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: not a Parquet file that can be read: {error}") from None
-    missing = {source.text, source.label} - set(table.column_names)
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(table.column_names)}")
-    classes = _text(root / source.classes, source.encoding).splitlines() if source.classes else []
+    check_columns(path, {source.text, source.label}, table.column_names)
+    classes = _lines(read_text(root / source.classes, source.encoding)) if source.classes else []
     texts, labels = table[source.text].to_pylist(), table[source.label].to_pylist()
     for n, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
         if classes and not (isinstance(label, int) and 0 <= label < len(classes)):
@@ -212,7 +327,7 @@ def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator
 
 def read_at(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
     """Lines `text@label`."""
-    for n, line in enumerate(_text(path, source.encoding).splitlines(), 1):
+    for n, line in enumerate(_lines(read_text(path, source.encoding)), 1):
         text, at, label = line.rpartition("@")
         if not at:
             raise InputError(f"{path}:{n}: no @ before the label; wanted text@label")
@@ -225,8 +340,8 @@ def read_clinc(source: Source, root: Path, path: Path, split: str) -> Iterator[R
     Only out-of-scope queries are tested on: the set's own test for it.
     """
     try:
-        raw = json.loads(_text(path, source.encoding))
-        domains = json.loads(_text(root / source.domains, source.encoding))
+        raw = json.loads(read_text(path, source.encoding))
+        domains = json.loads(read_text(root / source.domains, source.encoding))
         unwanted = {intent for domain in source.exclude_domains for intent in domains[domain]} | set(source.exclude)
         for key, into in (
             ("train", "train"),
@@ -243,20 +358,28 @@ def read_clinc(source: Source, root: Path, path: Path, split: str) -> Iterator[R
 
 
 READ: dict[str, Callable[[Source, Path, Path, str], Iterator[Row]]] = {
-    "csv": read_csv, "entities": read_csv, "parquet": read_parquet, "at": read_at, "clinc": read_clinc,
+    "csv": read_csv, "jsonl": read_jsonl, "entities": read_csv, "parquet": read_parquet, "at": read_at,
+    "clinc": read_clinc,
 }  # fmt: skip
 
 
-def _text(path: Path, encoding: str) -> str:
-    """The file's text; a byte that does not decode is named by its line."""
+def read_text(path: Path, encoding: str) -> str:
+    """The file's text without its mark of byte order; a byte that does not decode is named by its line."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; --data names the folder that holds the data sets") from None
     try:
-        return raw.decode(encoding)
+        return raw.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise InputError(f"{path}: encoding {encoding!r} is not known; wanted a name as utf-8 or latin-1") from None
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path}:{line}: byte {raw[error.start]:#04x} is not {encoding}; say encoding = in the task"
+            f"{path}:{line}: byte {raw[error.start]:#04x} is not {encoding}; say encoding = in the task, or --encoding"
         ) from None
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as an editor counts them: str.splitlines also breaks at U+0085 and U+2028, which tweets contain."""
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.data import (
+    OUT_OF_SCOPE,
     OUTLIER,
     Corpus,
     Example,
@@ -18,6 +19,7 @@ from models.data import (
     pairs,
 )
 from models.errors import InputError
+from models.leaks import leaks
 from models.tasks import Head, Source, load_task
 
 HEADS = {
@@ -64,13 +66,107 @@ def test_every_row_is_an_example_or_counted(tmp_path: Path) -> None:
         ("text,label\na,good\nb,sad\n", r"a\.csv:3: unknown label 'sad'; wanted one of bad, good"),
         ("text,label\na,good\nb\n", r"a\.csv:3: fewer columns"),
         (b"text,label\na,good\n\xff\xfe,bad\n", r"a\.csv:3: byte 0xff is not utf-8"),
-        ("text,label\na,good\nb,good\n", "1 label in all of set"),
+        ("text,label\na,good\nb,good\n", r"a\.csv:2: only 'good' in all 2 rows of set"),
+        ("text,label\n", r"a\.csv: no row"),
+        ("", r"a\.csv: no column label, text; it has nothing"),
+        ("label,text\ngood,Acme wins, again\n", r"a\.csv:2: more columns .* in quotes"),
+        ('text,label\na,good\n"b,bad\nc,bad\n', r"a\.csv:3: not CSV: .*quote that is not closed"),
+        (f"text,label\na,good\n{'b' * 200_000},bad\n", r"a\.csv:3: not CSV: field larger"),
+        ("text,text,label\na,b,good\n", r"a\.csv: two columns text"),
     ],
 )
 def test_a_bad_csv_is_named_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     write(tmp_path, "a.csv", content)
     with pytest.raises(InputError, match=message):
         read(tmp_path, source())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": "a", "label": "good"}\n{"text": "b"\n', r"a\.jsonl:2: not JSON"),
+        ('{"text": "a", "mood": "good"}\n', r"a\.jsonl:1: no field 'label'; it has text, mood"),
+        ('{"text": "a", "label": "good"}\n\n["b", "bad"]\n', r"a\.jsonl:3: wanted an object"),
+        ('{"text": 3, "label": "good"}\n', r"a\.jsonl:1: wanted an object with text as 'text'"),
+        ('{"text": "\\ud800", "label": "good"}\n', r"a\.jsonl:1: wanted an object with text"),
+        ('{"text": "a", "label": null}\n', r"a\.jsonl:1: the label is None; wanted text or a number"),
+        ('{"text": "a", "label": "good"}\n{"text": "b", "label": 3}\n', r"a\.jsonl:2: unknown label '3'"),
+    ],
+)
+def test_a_bad_jsonl_is_named_with_its_line(tmp_path: Path, content: str, message: str) -> None:
+    write(tmp_path, "a.jsonl", content)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, source(reader="jsonl", files={"train": "a.jsonl"}))
+
+
+def test_an_unknown_encoding_is_named_and_the_right_one_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\né,good\nb,bad\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"a\.csv:1: byte 0xff is not utf-8; .*--encoding"):
+        read(tmp_path, source())
+    with pytest.raises(InputError, match=r"a\.csv: encoding 'utf-61' is not known"):
+        read(tmp_path, source(encoding="utf-61"))
+    assert [e.text for e in read(tmp_path, source(encoding="utf-16")).examples["train"]] == ["é", "b"]
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\na,good\nb,bad\n".encode("utf-8-sig"))
+    assert len(read(tmp_path, source()).examples["train"]) == 2
+
+
+def test_a_row_ends_where_its_line_ends_and_at_no_other_separator(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", 'text,label\none\u2028two\x85three,good\n"four\nfive",bad\nsix,sad\n')
+    with pytest.raises(InputError, match=r"a\.csv:5: unknown label 'sad'"):
+        read(tmp_path, source())
+    assert [e.text for e in read(tmp_path, source(map={"sad": "bad"})).examples["train"]] == [
+        "one\u2028two\x85three", "four\nfive", "six",
+    ]  # fmt: skip
+
+
+def test_what_was_skipped_and_what_is_odd_is_told_with_its_places(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\nx,good\nX!,good\nx.,bad\n ,good\nshared,bad\nin dev,bad\n")
+    write(tmp_path, "b.csv", "text,label\nShared,bad\n")
+    write(tmp_path, "c.csv", "text,label\nIn Dev,bad\n")
+    corpus = read(tmp_path, source(files={"train": "a.csv", "test": "b.csv", "dev": "c.csv"}))
+    at = str(tmp_path / "a.csv")
+    assert corpus.notes() == [
+        f"set: 1 skipped, also in dev ({at}:7 is {tmp_path / 'c.csv'}:2, 'in dev')",
+        f"set: 1 skipped, also in test ({at}:6 is {tmp_path / 'b.csv'}:2, 'shared')",
+        f"set: 1 skipped, empty text ({at}:5)",
+        f"set: 1 repeated ({at}:3 is {at}:2)",
+        f"set: 1 repeated with another label ({at}:4 is {at}:2)",
+    ]
+    assert len(corpus.examples["train"]) == 3  # what is repeated is kept
+
+
+@given(st.lists(st.sampled_from(["x", "y,", "", "z"]), min_size=1, max_size=9))
+def test_no_row_is_ever_lost_unsaid(texts: list[str]) -> None:
+    import tempfile
+
+    rows = [*texts, "one", "two"]
+    with tempfile.TemporaryDirectory() as name:
+        lines = [f'"{text}",{"good" if n % 2 else "bad"}' for n, text in enumerate(rows)]
+        write(Path(name), "a.csv", "text,label\n" + "\n".join(lines) + "\n")
+        corpus = read(Path(name), source(files={"all": "a.csv"}, test_share=0.3, dev_share=0.3))
+    assert sum(map(len, corpus.examples.values())) + sum(corpus.skipped.values()) == len(rows)
+
+
+def test_a_leak_between_sets_is_told_with_count_and_example_for_the_same_head_only(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\nAcme wins,good\nAcme loses,bad\nNo more,bad\n")
+    write(tmp_path, "b.csv", "text,label\nACME wins!,good\nacme loses,bad\nother,bad\n")
+    learned = read(tmp_path, source(name="one"))
+    measured, elsewhere = Corpus(), Corpus()
+    add_source(measured, source(name="two", files={"test": "b.csv"}), HEADS, tmp_path)
+    add_source(elsewhere, source(name="three", files={"test": "b.csv"}, head="named"), HEADS, tmp_path)
+    (leak,) = leaks(learned, measured, elsewhere)
+    assert leak == ("one", "two", "mood", 2, "ACME wins!")
+    assert str(leak).startswith("leak: 2 test texts of two are among the training texts of one")
+    assert leaks(learned, elsewhere) == []
+
+
+def test_a_label_mapped_out_of_scope_makes_an_outlier(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\nx,good\ny,bad\nz,oos\n")
+    corpus = read(tmp_path, source(map={"oos": OUT_OF_SCOPE}))
+    assert [e.targets[0].label for e in corpus.examples["train"]] == [1, 0, OUTLIER]
 
 
 def test_a_missing_file_says_which_option_names_its_folder(tmp_path: Path) -> None:
