@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,14 @@ from models.data import Example, Target
 from models.engines import Span
 
 POOL_BATCHES = 40  # sorted within this many batches: little padding, and still well mixed
+
+
+class Tokenized(Protocol):
+    @property
+    def ids(self) -> tuple[int, ...]: ...
+
+
+T = TypeVar("T", bound=Tokenized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ def collate(items: Sequence[Item], pad_id: int, text_pooling: str) -> Batch:
     return Batch(*arrays([item.ids for item in items], [item.spans for item in items], pad_id, text_pooling), rows)
 
 
-def shuffled(items: Sequence[Item], batch_size: int, seed: int) -> list[list[Item]]:
+def shuffled(items: Sequence[T], batch_size: int, seed: int) -> list[list[T]]:
     """Batches of like lengths in random order; the same for the same seed."""
     rng = random.Random(seed)
     order = list(items)
@@ -106,7 +115,7 @@ def shuffled(items: Sequence[Item], batch_size: int, seed: int) -> list[list[Ite
     return batches
 
 
-def in_order(items: Sequence[Item], batch_size: int) -> Iterator[list[Item]]:
+def in_order(items: Sequence[T], batch_size: int) -> Iterator[list[T]]:
     """Longest first, for scoring: the most memory is needed at once."""
     order = sorted(items, key=lambda item: -len(item.ids))
     for n in range(0, len(order), batch_size):

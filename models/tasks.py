@@ -1,4 +1,9 @@
-"""A task, declared: heads with labels, the data to learn from, how to train. One TOML a task, in models/tasks/."""
+"""A task, declared: its kind, the data to learn from, how to train. One TOML a task, in models/tasks/.
+
+classifier  heads with labels, on the text or on spans of it
+reader      a question and a passage in, the span of the passage that answers it out, or that none does
+encoder     a text in, a vector out: a question lies near the passage that answers it
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +14,9 @@ from typing import Any
 from models.errors import InputError
 
 SHIPPED = Path(__file__).parent / "tasks"
+KINDS = ("classifier", "reader", "encoder")
 READERS = ("csv", "parquet", "entities", "at", "clinc")
+QUESTION_READERS = ("squad", "csv", "parquet", "qamr", "tatqa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,11 @@ class Source:
     `files` maps a split ("train", "dev", "test", or "all" for a file that is split by a hash of the text) to a path.
     `use` is "train" or "measure": a measured set never enters training. `paired` is how many texts made of two of the
     set's own are added to its training texts, as a share of them: entities of other fates, side by side.
+
+    Of questions (a reader's or encoder's data): a set in one file is split by a hash of the passage; `columns` says
+    which columns hold "id", "context", "question", "answer" and "answer_start"; `sentences` is QAMR's file of
+    sentences; `unanswerable` is how many questions are asked once more of a passage that does not answer them, as a
+    share of all.
     """
 
     name: str
@@ -36,7 +48,7 @@ class Source:
     license: str
     use: str
     files: Mapping[str, str]
-    head: str
+    head: str = ""
     cite: str = ""
     text: str = "text"
     label: str = "label"
@@ -53,6 +65,9 @@ class Source:
     domains: str = ""
     exclude: tuple[str, ...] = ()
     exclude_domains: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sentences: str = ""
+    unanswerable: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,27 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a reader reads: a passage that does not fit is read in windows that share `stride` tokens."""
+
+    stride: int = 64
+    max_question_tokens: int = 48
+    max_answer_tokens: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """How an encoder is taught: similarities are divided by `temperature`; `hard_negatives` passages a question, chosen
+    by BM25, join those of the batch. The prefixes are what the base was taught to expect (E5: "query: ", "passage: ").
+    """
+
+    temperature: float = 0.05
+    hard_negatives: int = 0
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     name: str
     max_tokens: int
@@ -78,6 +114,9 @@ class Task:
     sources: tuple[Source, ...]
     training: Training
     abstain_on: str = ""
+    kind: str = "classifier"
+    reading: Reading = Reading()
+    embedding: Embedding = Embedding()
 
 
 def load_task(name_or_path: str) -> Task:
@@ -99,29 +138,59 @@ def load_task(name_or_path: str) -> Task:
 
 def parse_task(raw: dict[str, Any], where: str) -> Task:
     """Raises InputError, naming the table at fault, for what is unknown, missing or contradictory."""
+    kind = raw.get("kind", "classifier")
+    if kind not in KINDS:
+        raise InputError(f"{where}: kind is {kind!r}; wanted one of {', '.join(KINDS)}")
+    example = "news" if kind == "classifier" else kind
     try:
-        heads = {name: Head(name, h["on"], tuple(h["labels"]), h["metric"]) for name, h in raw["heads"].items()}
+        heads = {name: Head(name, h["on"], tuple(h["labels"]), h["metric"]) for name, h in _heads(raw, kind).items()}
         sources = tuple(_source(s) for s in raw["sources"])
         task = Task(
-            raw["name"], raw["max_tokens"], raw["text_pooling"], heads, sources,
-            Training(**raw.get("training", {})), raw.get("abstain_on", ""),
+            raw["name"], raw["max_tokens"], raw["text_pooling"] if heads else raw.get("text_pooling", "mean"),
+            heads, sources, Training(**raw.get("training", {})), raw.get("abstain_on", ""), kind,
+            Reading(**raw.get("reader", {})), Embedding(**raw.get("encoder", {})),
         )  # fmt: skip
     except KeyError as error:
-        raise InputError(f"{where}: the key {error} is missing; see models/tasks/news.toml") from None
+        raise InputError(f"{where}: the key {error} is missing; see models/tasks/{example}.toml") from None
     except TypeError as error:
-        raise InputError(f"{where}: {error}; see models/tasks/news.toml") from None
+        raise InputError(f"{where}: {error}; see models/tasks/{example}.toml") from None
     for head in heads.values():
         if head.on not in ("text", "span") or len(set(head.labels)) != len(head.labels) or len(head.labels) < 2:
             raise InputError(f'{where}: [heads.{head.name}] wants on = "text" or "span" and 2 or more different labels')
     for source in sources:
-        if source.head not in heads:
+        if kind == "classifier" and source.head not in heads:
             raise InputError(f"{where}: source {source.name} is for head {source.head!r}, there is {', '.join(heads)}")
-        if source.reader not in READERS or source.use not in ("train", "measure"):
+        readers = READERS if kind == "classifier" else QUESTION_READERS
+        if source.reader not in readers or source.use not in ("train", "measure"):
             raise InputError(
                 f"{where}: source {source.name} has reader {source.reader!r} and use {source.use!r};"
-                f" wanted {', '.join(READERS)} and train or measure"
+                f" wanted {', '.join(readers)} and train or measure"
             )
+    if kind == "reader":
+        _check_windows(task, where)
+    if kind == "encoder" and not task.embedding.temperature > 0:
+        raise InputError(f"{where}: [encoder] temperature is {task.embedding.temperature}; wanted more than 0")
     return task
+
+
+def _heads(raw: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    if kind == "classifier":
+        heads: Mapping[str, Any] = raw["heads"]
+        return heads
+    if "heads" in raw:
+        raise TypeError(f"a task of kind {kind} has no [heads]")
+    return {}
+
+
+def _check_windows(task: Task, where: str) -> None:
+    """Raise InputError unless a window holds the longest question, its special tokens and more than the stride."""
+    reading = task.reading
+    room = task.max_tokens - reading.max_question_tokens - 3
+    if min(reading.max_question_tokens, reading.max_answer_tokens) < 1 or not 0 <= reading.stride < room:
+        raise InputError(
+            f"{where}: max_tokens {task.max_tokens} leaves {room} tokens for a passage beside a question of"
+            f" {reading.max_question_tokens}; wanted more than [reader] stride, {reading.stride}"
+        )
 
 
 def _source(raw: dict[str, Any]) -> Source:
