@@ -8,14 +8,17 @@ from prometheus_client import CollectorRegistry
 from models.engines import Engine
 from streams.batching import Batch, batches
 from streams.chat.templates import Templates
+from streams.desk import Clock, Desk
 from streams.exact import ExactApp
 from streams.metrics import Metrics
 from streams.news.alerts import fold_alert
-from streams.news.surge import SurgeRule
+from streams.news.rules import RuleBook
+from streams.news.storms import StormRule
 from streams.serving import Scorer
 from streams.settings import Settings
-from streams.steps import Clock, Desk, alert_batch, answer_batch, score_batch, watch_batch
-from streams.topics import ALERTS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, NEWS, SUMMARIES, Topic
+from streams.steps import answer_batch, score_batch
+from streams.topics import ALERTS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SUMMARIES, SURGES, Topic
+from streams.watching import alert_batch, entity_told, group_told, storm_batch, ticks, watch_batch
 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
@@ -38,25 +41,42 @@ def create_app(
     threshold: float,
     gazetteer: "Gazetteer",
     templates: Templates,
+    rules: Callable[[], RuleBook],
     clock: Clock,
     registry: CollectorRegistry,
 ) -> ExactApp:
-    """The Faust app with its four agents. `threshold`: the intents model's probability below which nobody guesses."""
+    """The Faust app with its agents. `threshold`: the intents model's probability below which nobody guesses; `rules`:
+    asked for every batch, so that they may change meanwhile."""
     app = ExactApp(settings)
     metrics = Metrics(registry)
     desk = Desk(app, settings, metrics, clock)
-    windows, rule = app.exact_table("windows"), SurgeRule()
+    windows, groups, storms = (app.exact_table(name) for name in ("windows", "groups", "storms"))
     episodes = app.topic_table("episodes", ALERTS.of(settings), fold_alert)
     news, chat = Scorer(news_engine, metrics, "score_news"), Scorer(intents_engine, metrics, "answer_questions")
     steps: dict[str, tuple[Topic, Step]] = {
-        "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, batch)),
-        "watch_entities": (ENTITY_SENTIMENTS, lambda batch: watch_batch(desk, windows, rule, batch)),
-        "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, batch)),
+        "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch)),
+        "watch_entities": (
+            ENTITY_SENTIMENTS,
+            lambda batch: watch_batch(desk, "watch_entities", ENTITY_SENTIMENTS, windows, rules, entity_told, batch),
+        ),
+        "watch_groups": (
+            GROUP_SENTIMENTS,
+            lambda batch: watch_batch(desk, "watch_groups", GROUP_SENTIMENTS, groups, rules, group_told, batch),
+        ),
+        "group_surges": (SURGES, lambda batch: storm_batch(desk, storms, StormRule(), batch)),
+        "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, rules, batch)),
         "answer_questions": (CHAT_QUESTIONS, lambda batch: answer_batch(desk, chat, threshold, templates, batch)),
     }
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     for name, (topic, step) in steps.items():
         app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step))
+    watched = {ENTITY_SENTIMENTS: windows, GROUP_SENTIMENTS: groups, SURGES: storms}
+
+    async def tell_time() -> None:
+        if app.ready:
+            await app.publish(ticks(desk, watched, lambda topic: app.places_of(topic.of(settings))))
+
+    app.timer(settings.tick_s, name="tell_time")(tell_time)
     return app
 
 

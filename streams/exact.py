@@ -26,7 +26,7 @@ from streams.batching import Fence
 from streams.events import Output
 from streams.recovery import ActiveSet, ExactTables
 from streams.settings import Settings
-from streams.tables import ExactTable, Fold, TopicTable
+from streams.tables import ExactTable, Fold, Row, TopicTable
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ class ExactApp(faust.App):  # type: ignore[misc]
             and not self.rebalancing
             and self.flow_control.is_active()
         )
+
+    def places_of(self, topic: str) -> list[Any]:
+        """This worker's active partitions of a topic, to read their tables by."""
+        return [Row(tp, -1, "", b"", b"") for tp in self.assignor.assigned_actives() if tp.topic == topic]
 
     def fail_stop(self, why: str) -> None:
         """End the process now. Whatever was not acknowledged comes again to the next owner."""

@@ -7,7 +7,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.intake import Reason
-from streams.records import Severity, Status
+from streams.records import Kind, Severity, Status
 
 STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -41,14 +41,14 @@ class Metrics:
             buckets=LATENCY_S,
             registry=registry,
         )
-        self.alerts = Counter("gretchen_alerts", "Alerts raised.", ["status", "severity"], registry=registry)
+        self.alerts = Counter("gretchen_alerts", "Alerts raised.", ["kind", "status", "severity"], registry=registry)
         self.abstentions = Counter("gretchen_abstentions", "Questions handed over to a person.", registry=registry)
         self.dead_letters = Counter("gretchen_dead_letters", "Records refused.", ["reason"], registry=registry)
         self.truncated = Counter("gretchen_truncated_texts", "Texts longer than the model reads.", registry=registry)
         for reason in get_args(Reason):  # at 0 from the start: increase() does not see a counter's first value
             self.dead_letters.labels(reason)
-        for status, severity in product(get_args(Status), get_args(Severity)):
-            self.alerts.labels(status, severity)
+        for kind, status, severity in product(get_args(Kind), get_args(Status), get_args(Severity)):
+            self.alerts.labels(kind, status, severity)
 
 
 def lag_gauge(registry: CollectorRegistry) -> Gauge:

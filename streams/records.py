@@ -14,6 +14,10 @@ Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 Severity = Literal["info", "warning", "critical"]
 Status = Literal["opened", "grew", "resolved"]
+Scope = Literal["entity", "topic", "sector", "all"]
+"""What a stream is about: one entity, or a group of news: of a topic, about a sector, all there are."""
+Kind = Literal["negatives", "share", "volume", "turn", "storm"]
+"""What is unusual: many negatives; a large share of them; many news; another tone; many entities at once."""
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
@@ -89,66 +93,159 @@ class EntityObservation(Record, frozen=True, kw_only=True):
     origin: Origin
 
 
+class GroupMention(msgspec.Struct, frozen=True, array_like=True):
+    """What of a news counts in a group's stream; `offset` is the news' own, `tone` is -1..1."""
+
+    offset: int
+    news_id: str
+    at: datetime
+    sentiment: Sentiment
+    tone: float
+    negative: float
+    text: str
+    source: str | None = None
+    url: str | None = None
+
+
+class GroupSentiments(Record, frozen=True, kw_only=True):
+    """A batch's news of one partition that belong to a group, in the order of their offsets.
+
+    `id` is '<group>:<partition>@<first offset>-<last offset>'; `group` is 'topic:<topic>', 'sector:<sector>' or 'all:'.
+    """
+
+    TYPE: ClassVar[str] = "gretchen.group-sentiments.v1"
+    id: str
+    group: str
+    scope: Scope
+    name: str
+    partition: int
+    mentions: list[GroupMention]
+
+
+class Tick(Record, frozen=True, kw_only=True):
+    """The time of a stream, for entities of which nothing is heard any more. `id` is 'tick:<partition>:<at>'."""
+
+    TYPE: ClassVar[str] = "gretchen.tick.v1"
+    id: str
+    at: datetime
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """A headline behind a surge."""
+    """A headline behind an alert; `also_in` are the other sources that brought it."""
 
     news_id: str
     at: datetime
     text: str
     negative: float
+    sentiment: Sentiment = "negative"
     source: str | None = None
     url: str | None = None
+    also_in: list[str] = []
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The last buckets up to an alert, newest last, to be drawn; `expected` and `threshold` are per bucket, too.
+
+    Counts for `negatives`, `volume` and `storm`; for `share` and `turn` the share and the mean tone of a bucket, None
+    where nothing was said. `threshold` is None where no single value opens an episode.
+    """
+
+    bucket_s: float
+    values: list[float | None]
+    expected: float
+    threshold: float | None = None
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """A surge that opened, grew or resolved. `episode` names it: the same for all its transitions."""
+    """An episode that opened, grew or resolved. `episode` names it: the same for all its transitions.
+
+    `observed` and `expected` are about the last `span_s` seconds: counts, a share of negatives, a mean tone, or (storm)
+    entities.
+    """
 
     episode: str
-    kind: Status
+    status: Status
+    kind: Kind = "negatives"
+    rule: str = ""
     severity: Severity
     at: datetime
     opened_at: datetime
-    negatives: int
+    observed: float
     expected: float
-    span_s: float = 3600.0  # the length of time that `negatives` and `expected` are about
+    span_s: float = 3600.0
     p_value: float
+    evidence: list[Evidence]
+    series: Series | None = None
+    members: list[str] = []  # of a storm: the entities with episodes in it
+
+
+class Surge(Record, frozen=True, kw_only=True):
+    """An entity's episode that opened or resolved, for who looks at all of them. `id` is '<episode>:<status>'."""
+
+    TYPE: ClassVar[str] = "gretchen.surge.v1"
+    id: str
+    entity: str
+    name: str
+    episode: str
+    status: Status
+    severity: Severity
+    at: datetime
     evidence: list[Evidence]
 
 
 class Summary(Record, frozen=True, kw_only=True):
-    """An entity's state after `applied` observations; `id` is '<entity>:<applied>[:<transition kind>]'."""
+    """A stream's state after `applied` observations; `id` is '<entity>:<applied>[:<kind>:<status>]'.
 
-    TYPE: ClassVar[str] = "gretchen.summary.v1"
+    `entity` is the stream's key: an entity's, or a group's ('topic:<topic>', 'sector:<sector>', 'all:').
+    """
+
+    TYPE: ClassVar[str] = "gretchen.summary.v2"
     id: str
     entity: str
     name: str
+    scope: Scope = "entity"
     at: datetime
     applied: int
     negatives: int
     neutrals: int
     positives: int
     window_s: float
-    index: float  # exponentially weighted mean of (positive - negative), -1..1
+    index: float  # exponentially weighted mean of (positive - negative), half-life 6 hours, -1..1
+    trend: float = 0.0  # the index less the same with a half-life of 3 days: above 0, the tone gets better
+    expected: float = 0.0  # negatives that the past lets expect in the window
+    z: float = 0.0  # (negatives - expected) in standard deviations
+    sources: int = 0  # distinct sources within a day, as far as remembered
     transition: Transition | None = None
 
 
 class Alert(Record, frozen=True, kw_only=True):
-    """What an operator reads. `id` is '<episode>:<status>[:<n>]'; an episode opens once and resolves once."""
+    """What an operator reads. `id` is '<episode>:<status>[:<n>]'; an episode opens once and resolves once.
 
-    TYPE: ClassVar[str] = "gretchen.alert.v1"
+    `observed`, `expected`, `span_s`, `evidence`, `series` and `members` are the transition's.
+    """
+
+    TYPE: ClassVar[str] = "gretchen.alert.v2"
     id: str
     episode: str
     entity: str
     name: str
+    scope: Scope = "entity"
+    kind: Kind = "negatives"
+    rule: str = ""
     status: Status
     severity: Severity
     at: datetime
     opened_at: datetime
     summary: str
-    negatives: int
+    observed: float
     expected: float
+    span_s: float = 3600.0
     p_value: float
     evidence: list[Evidence]
+    series: Series | None = None
+    members: list[str] = []
+    held: str = ""  # why no sink shall tell it: "quiet hours" or "muted"; it is an alert all the same
+    routes: list[str] = []  # the sinks that shall tell it; none named: all
 
 
 class AlertAction(Record, frozen=True, kw_only=True):

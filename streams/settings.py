@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     linger_ms: Annotated[float, Meta(ge=0)] = 20.0
     max_text_chars: Positive = 20_000
     max_future_s: Seconds = 86_400.0  # a record dated later than this from now is refused
+    # watching
+    rules: Path = Path("rules.yaml")  # what is watched for; without the file, the defaults
+    tick_s: Seconds = 60.0  # how often time passes for streams of which nothing is heard
     # endpoints, loopback unless told otherwise
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9464

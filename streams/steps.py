@@ -1,84 +1,30 @@
-"""The agents' shells: take a batch, decide by pure functions, publish, keep the tables, acknowledge; in that order."""
+"""The models' shells: take a batch, ask the engine, decide by pure functions, publish, acknowledge; in that order."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from models.engines import Request
 from streams.batching import Batch
 from streams.chat.answer import answer_question
 from streams.chat.templates import Templates
-from streams.events import Output, dead_letter, header, output
-from streams.exact import ExactApp
-from streams.intake import Refused, decode, decode_news, decode_question
-from streams.metrics import Metrics
-from streams.news.alerts import EpisodeState, decode_episodes, raise_once
+from streams.desk import Desk
+from streams.events import Output, header, output
+from streams.intake import Refused, decode_news, decode_question
+from streams.news.groups import group_sentiments
 from streams.news.score import first_mentions, observations, scored_news
-from streams.news.surge import SurgeRule, observe
-from streams.news.windows import decode_state, encode_state, summarize
-from streams.records import EntityObservation, Origin, Summary
+from streams.records import Origin, ScoredNews
 from streams.serving import Scorer
-from streams.settings import Settings
-from streams.tables import ExactTable, TopicTable
-from streams.topics import (
-    ALERTS,
-    CHAT_ANSWERS,
-    CHAT_QUESTIONS,
-    ENTITY_SENTIMENTS,
-    NEWS,
-    SCORED_NEWS,
-    SUMMARIES,
-    Topic,
-)
+from streams.topics import CHAT_ANSWERS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SCORED_NEWS
 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
 
-Clock = Callable[[], datetime]
-Tables = dict[tuple[int, str], tuple[int, Any]]
-"""(partition, key) -> (source offset, new state): what a batch changes in a table."""
 
-
-@dataclass(frozen=True)
-class Desk:
-    """What every step needs: where to send, what to count, what time it is."""
-
-    app: ExactApp
-    settings: Settings
-    metrics: Metrics
-    clock: Clock
-
-    def received_at(self, message: Any) -> datetime:
-        """When the record was appended: the same at every replay, so that a verdict on its date is, too."""
-        return min(datetime.fromtimestamp(message.timestamp, UTC), self.clock())
-
-    def refuse(self, topic: Topic, message: Any, refused: Refused) -> Output:
-        self.metrics.dead_letters.labels(refused.reason).inc()
-        return dead_letter(self.settings, topic, message, refused)
-
-    async def publish(self, agent: str, outputs: Sequence[Output]) -> list[Any]:
-        """The broker's metadata, in order, once all are acknowledged."""
-        begun = time.monotonic()
-        sent = await self.app.publish(outputs)
-        self.metrics.stage.labels(agent, "publish").observe(time.monotonic() - begun)
-        for each in outputs:
-            self.metrics.records_out.labels(each.topic.removeprefix(self.settings.topic_prefix)).inc()
-        return sent
-
-    def finish(self, agent: str, topic: Topic, batch: Batch) -> None:
-        batch.ack()
-        now = self.clock().timestamp()
-        self.metrics.batches.labels(agent).inc()
-        self.metrics.records_in.labels(topic.name).inc(len(batch.events))
-        for event in batch.events:
-            self.metrics.latency.labels(agent).observe(max(0.0, now - event.message.timestamp))
-
-
-async def score_batch(desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", batch: Batch) -> None:
-    """news -> scored-news, entity-sentiments."""
-    agent, outputs, taken = "score_news", list[Output](), []
+async def score_batch(
+    desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", sectors: Mapping[str, str], batch: Batch
+) -> None:
+    """news -> scored-news, entity-sentiments, group-sentiments. `sectors`: entity -> sector."""
+    agent, outputs, taken, all_scored = "score_news", list[Output](), [], list[ScoredNews]()
     for event in batch.events:
         message, settings = event.message, desk.settings
         try:
@@ -113,58 +59,12 @@ async def score_batch(desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", batch:
         )
         outputs.append(output(desk.settings, SCORED_NEWS, scored.id, scored))
         outputs += [output(desk.settings, ENTITY_SENTIMENTS, each.entity, each) for each in observations(scored)]
+        all_scored.append(scored)
+    outputs += [
+        output(desk.settings, GROUP_SENTIMENTS, each.group, each) for each in group_sentiments(all_scored, sectors)
+    ]
     await desk.publish(agent, outputs)
     desk.finish(agent, NEWS, batch)
-
-
-async def watch_batch(desk: Desk, table: ExactTable, rule: SurgeRule, batch: Batch) -> None:
-    """entity-sentiments -> windows, summaries: one for each transition, and one for each entity at the batch's end."""
-    agent, outputs, changed = "watch_entities", list[Output](), Tables()
-    for event in batch.events:
-        message = event.message
-        try:
-            observation = decode(event.value, EntityObservation, header(message.headers, "ce_type"))
-        except Refused as refused:
-            outputs.append(desk.refuse(ENTITY_SENTIMENTS, message, refused))
-            continue
-        slot = (message.partition, observation.entity)
-        old = changed[slot][1] if slot in changed else load(table, event, observation.entity, decode_state)
-        state, transitions = observe(old, observation, rule)
-        if state is old:
-            continue
-        changed[slot] = (message.offset, state)
-        for transition in transitions:
-            summary = summarize(state, transition)
-            outputs.append(output(desk.settings, SUMMARIES, summary.entity, summary))
-    for _, state in changed.values():
-        outputs.append(output(desk.settings, SUMMARIES, state.entity, summarize(state)))
-    await desk.publish(agent, outputs)
-    await keep(table, changed, encode_state)
-    desk.finish(agent, ENTITY_SENTIMENTS, batch)
-
-
-async def alert_batch(desk: Desk, table: TopicTable, batch: Batch) -> None:
-    """summaries -> alerts, which are their own memory: what lies in the topic is not told again."""
-    agent, outputs, states = "raise_alerts", list[Output](), dict[tuple[int, str], EpisodeState]()
-    for event in batch.events:
-        message = event.message
-        try:
-            summary = decode(event.value, Summary, header(message.headers, "ce_type"))
-        except Refused as refused:
-            outputs.append(desk.refuse(SUMMARIES, message, refused))
-            continue
-        if summary.transition is None:
-            continue
-        slot = (message.partition, summary.entity)
-        old = states[slot] if slot in states else load(table, event, summary.entity, decode_episodes)
-        states[slot], alert = raise_once(old, summary)
-        if alert is not None:
-            record = output(desk.settings, ALERTS, alert.entity, alert)
-            outputs.append(record._replace(partition=message.partition))  # where the table looks for it
-            desk.metrics.alerts.labels(alert.status, alert.severity).inc()
-    sent = await desk.publish(agent, outputs)
-    table.remember(outputs, sent)
-    desk.finish(agent, SUMMARIES, batch)
 
 
 async def answer_batch(desk: Desk, scorer: Scorer, threshold: float, templates: Templates, batch: Batch) -> None:
@@ -196,15 +96,3 @@ async def answer_batch(desk: Desk, scorer: Scorer, threshold: float, templates: 
         outputs.append(output(desk.settings, CHAT_ANSWERS, answer.conversation_id, answer))
     await desk.publish(agent, outputs)
     desk.finish(agent, CHAT_QUESTIONS, batch)
-
-
-def load(table: ExactTable, event: Any, key: str, decoder: Callable[[bytes], Any]) -> Any:
-    value = table.read(event, key)
-    return None if value is None else decoder(value)
-
-
-async def keep(table: ExactTable, changed: Tables, encoder: Callable[[Any], bytes]) -> None:
-    """Write a batch's states, one call a partition."""
-    for partition in sorted({partition for partition, _ in changed}):
-        values = {key: (at, encoder(state)) for (p, key), (at, state) in changed.items() if p == partition}
-        await table.put(partition, values)

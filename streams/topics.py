@@ -8,11 +8,13 @@ from streams.records import (
     Answer,
     DeadLetter,
     EntityObservation,
+    GroupSentiments,
     News,
     Question,
     Record,
     ScoredNews,
     Summary,
+    Surge,
 )
 from streams.settings import Settings
 
@@ -34,6 +36,8 @@ class Topic:
 NEWS = Topic("news", News, "news id")
 SCORED_NEWS = Topic("scored-news", ScoredNews, "news id")
 ENTITY_SENTIMENTS = Topic("entity-sentiments", EntityObservation, "entity")
+GROUP_SENTIMENTS = Topic("group-sentiments", GroupSentiments, "group")
+SURGES = Topic("surges", Surge, "always the same: they are looked at together")
 SUMMARIES = Topic("summaries", Summary, "entity")
 ALERTS = Topic("alerts", Alert, "entity")
 ALERT_ACTIONS = Topic(  # keyed by what an action is about, as an ack must not replace the entity's mute
@@ -50,6 +54,8 @@ TOPICS = (
     NEWS,
     SCORED_NEWS,
     ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    SURGES,
     SUMMARIES,
     ALERTS,
     ALERT_ACTIONS,

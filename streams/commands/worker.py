@@ -11,6 +11,7 @@ from streams.chat.templates import load_templates
 from streams.engines import load_intents, load_news
 from streams.exact import ExactApp
 from streams.news.entities import Gazetteer, load_watchlist
+from streams.news.rules import RuleBook
 from streams.run_worker import run_worker
 from streams.settings import load_settings
 
@@ -26,7 +27,8 @@ def command(metrics_port: int | None) -> None:
     """
     settings = load_settings(os.environ, metrics_port=metrics_port)
     news, intents = load_news(settings), load_intents(settings)
-    gazetteer, templates = Gazetteer(load_watchlist(settings.watchlist)), load_templates()
+    entities, templates = load_watchlist(settings.watchlist), load_templates()
+    gazetteer, book = Gazetteer(entities), RuleBook(sectors={each.entity: each.sector for each in entities})
     templates.require(intents.engine.labels["intent"])
 
     def build(registry: CollectorRegistry) -> ExactApp:
@@ -37,6 +39,7 @@ def command(metrics_port: int | None) -> None:
             threshold=intents.threshold,
             gazetteer=gazetteer,
             templates=templates,
+            rules=lambda: book,
             clock=lambda: datetime.now(UTC),
             registry=registry,
         )

@@ -1,10 +1,12 @@
 """From a transition to what an operator reads, once: Summary -> Alert, and the memory of what was told."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
 
-from streams.records import Alert, Summary
+from streams.news.rules import RuleBook
+from streams.records import Alert, Kind, Summary, Transition
 
 REMEMBERED = 64  # alerts of one entity; an episode has about a dozen
 
@@ -28,10 +30,12 @@ def decode_episodes(value: bytes) -> EpisodeState:
     return _decoder.decode(value)
 
 
-def raise_once(state: EpisodeState | None, summary: Summary) -> tuple[EpisodeState, Alert | None]:
+def raise_once(
+    state: EpisodeState | None, summary: Summary, book: RuleBook | None = None
+) -> tuple[EpisodeState, Alert | None]:
     """The alert that a summary calls for, unless it was raised before: then the same state and None."""
     state = state or EpisodeState()
-    alert = alert_of(summary)
+    alert = alert_of(summary, book or RuleBook())
     if alert is None or alert.id in state.raised:
         return state, None
     return remember(state, alert.id), alert
@@ -52,25 +56,34 @@ def fold_alert(value: bytes | None, record: bytes) -> bytes:
     return encode_episodes(state)
 
 
-def alert_of(summary: Summary) -> Alert | None:
+def alert_of(summary: Summary, book: RuleBook) -> Alert | None:
     """The alert in a summary's transition, None without one."""
     transition = summary.transition
     if transition is None:
         return None
+    rule = book.rule(transition.rule)
     return Alert(
-        id=f"{transition.episode}:{transition.kind}" + (f":{summary.applied}" if transition.kind == "grew" else ""),
+        id=f"{transition.episode}:{transition.status}" + (f":{summary.applied}" if transition.status == "grew" else ""),
         episode=transition.episode,
         entity=summary.entity,
         name=summary.name,
-        status=transition.kind,
+        scope=summary.scope,
+        kind=transition.kind,
+        rule=transition.rule,
+        status=transition.status,
         severity=transition.severity,
         at=transition.at,
         opened_at=transition.opened_at,
         summary=sentence(summary),
-        negatives=transition.negatives,
+        observed=transition.observed,
         expected=transition.expected,
+        span_s=transition.span_s,
         p_value=transition.p_value,
         evidence=transition.evidence,
+        series=transition.series,
+        members=transition.members,
+        held=rule.held(transition.at, transition.severity) if rule else "",
+        routes=list(rule.routes) if rule else [],
     )
 
 
@@ -79,13 +92,52 @@ def sentence(summary: Summary) -> str:
     transition = summary.transition
     assert transition is not None
     name = " ".join(summary.name.split()) or summary.entity
-    headlines = f"{transition.negatives} negative headline" + ("" if transition.negatives == 1 else "s")
-    facts = f"{headlines} in {span(transition.span_s)}, {amount(transition.expected)} expected"
-    if transition.kind == "opened":
-        return f"{name}: {facts}"
-    if transition.kind == "grew":
-        return f"{name}: still growing, {facts}"
-    return f"{name}: over, {facts}"
+    status = {"opened": "", "grew": "still growing, ", "resolved": "over, "}[transition.status]
+    return f"{name}: {status}{FACTS[transition.kind](transition)}"
+
+
+def counted(transition: Transition, what: str) -> str:
+    number = round(transition.observed)
+    plural = "" if number == 1 else "s"
+    return f"{number} {what}{plural} in {span(transition.span_s)}, {amount(transition.expected)} expected"
+
+
+def share(transition: Transition) -> str:
+    return (
+        f"{transition.observed:.0%} of the headlines in {span(transition.span_s)} are negative,"
+        f" {transition.expected:.0%} usual"
+    )
+
+
+def turn(transition: Transition) -> str:
+    way = "better" if transition.observed > transition.expected else "worse"
+    return (
+        f"tone turned {way}, {signed(transition.observed)} in {span(transition.span_s)},"
+        f" {signed(transition.expected)} usual"
+    )
+
+
+def storm(transition: Transition) -> str:
+    named = ", ".join(transition.members[:NAMED])
+    more = len(transition.members) - NAMED
+    return f"bad news about {len(transition.members)} entities within {span(transition.span_s)}: {named}" + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+FACTS: dict[Kind, Callable[[Transition], str]] = {
+    "negatives": lambda transition: counted(transition, "negative headline"),
+    "volume": lambda transition: counted(transition, "headline"),
+    "share": share,
+    "turn": turn,
+    "storm": storm,
+}
+NAMED = 4  # of a storm's entities
+
+
+def signed(value: float) -> str:
+    """A tone, -1..1, with its sign."""
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def span(seconds: float) -> str:

@@ -1,35 +1,59 @@
-"""What is remembered of one entity: its clock, its counts in event time, its recent bad headlines.
+"""What is remembered of one stream, an entity's or a group's: its clock, counts in event time, recent headlines.
 
-    observation -> advance (watermark, duplicates, clock) -> count (buckets, index, evidence)
+    sighting -> advance (watermark, duplicates, clock) -> count (buckets, index, evidence)
 
-All functions take a state and give a new one; a state given in is never changed. A state's size is bounded.
+A state's size is bounded. `Live` is a state at work: it changes in place, so give it a copy of what must stay.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from streams.news.baseline import Baseline
+from streams.news.duplicates import Memory, Seen, fingerprint, signature
+from streams.news.levels import Level
 from streams.news.peaks import Peaks
-from streams.records import SENTIMENTS, EntityObservation, Evidence, Summary, Transition
+from streams.records import SENTIMENTS, EntityObservation, Evidence, GroupMention, Scope, Sentiment
 
 BUCKET_S = 300
-FINE = 36  # five-minute buckets kept: 3 hours, the longest lateness and the longest window a rule may ask for
-HOURS = 48  # hourly buckets kept
-RECENT_IDS = 64  # duplicates are known among this many news
+COLUMNS = 4  # of a bucket: negative, neutral, positive, the sum of the tones in hundredths
+NEGATIVE, TONE = 0, 3
+FINE = 36  # five-minute buckets kept: 3 hours, the longest lateness
+HOURS = 7 * 24  # hourly buckets kept
+DAYS = 35  # daily buckets (UTC) kept
+PER_HOUR, PER_DAY = 3600 // BUCKET_S, 86_400 // BUCKET_S
 AHEAD = 8  # records from beyond the clock that wait for a second opinion
-EVIDENCE = 12
+EVIDENCE, OTHERS = 12, 6  # headlines kept: negative ones, and others
 EVIDENCE_S = 6 * 3600.0
 TEXT_CHARS = 240
 URL_CHARS = 300
+ALSO_IN = 8
+SOURCES = 32
+SOURCE_CHARS = 80
 INDEX_HALF_LIFE_S = 6 * 3600.0
+SLOW_HALF_LIFE_S = 3 * 86_400.0
 EARLIEST_S, LATEST_S = -62_135_596_800.0, 253_402_214_400.0  # year 1, and a day before the end of year 9999
 
 
+class Sighting(NamedTuple):
+    """A news as one stream sees it, wherever it came from."""
+
+    partition: int
+    offset: int
+    news_id: str
+    at: datetime
+    sentiment: Sentiment
+    tone: float  # -1..1
+    negative: float  # probability
+    text: str
+    source: str | None
+    url: str | None
+
+
 class Mention(msgspec.Struct, frozen=True, array_like=True):
-    """What of an observation is counted: its second since 1970, its column (index in SENTIMENTS), its tone -1..1."""
+    """What of a sighting is counted and shown: its second since 1970, its column, its tone -1..1."""
 
     at_s: float
     column: int
@@ -38,50 +62,79 @@ class Mention(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A surge that is open. `reported` is the largest count told so far, `hot_s` the last moment it was unlikely."""
+    """An alert that is open. `told` is the largest value told so far, `hot_s` the last moment it was unlikely."""
 
     id: str
     opened_s: float
     hot_s: float
     severity: Literal["info", "warning", "critical"]
-    reported: int
-    negatives: int  # all since the window in which it opened began
-    expected_per_s: float
+    told: float
+    observed: float  # counts: all since the window in which it opened began; else the most extreme value
+    expected: float  # counts: a second; else the usual value
     since_s: float
     p_value: float
 
 
-class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One entity's value in the `windows` table. Treat as immutable.
+class Detector(msgspec.Struct):
+    """What one kind of alert has learned of one stream, and its open episode."""
 
-    `fine` and `hours` hold three counts (negative, neutral, positive) a bucket, newest bucket last, flattened.
-    """
+    baseline: Baseline = msgspec.field(default_factory=Baseline)
+    level: Level = msgspec.field(default_factory=Level)
+    peaks: Peaks = Peaks()
+    episode: Episode | None = None
+    quiet_until_s: float = EARLIEST_S  # no new episode before, unless a more severe one
+    severity: Literal["info", "warning", "critical"] = "info"  # of the last episode
+    told: float = 0.0  # its largest value told
+
+
+class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One stream's value in its table. `fine`, `hours` and `days` hold COLUMNS numbers a bucket, newest bucket last."""
 
     entity: str
     name: str = ""
-    applied: int = 0  # observations that advanced a watermark
+    scope: Scope = "entity"
+    applied: int = 0  # sightings that advanced a watermark
     duplicates: int = 0
     late: int = 0
     future: int = 0
     watermarks: dict[int, int] = {}  # highest news offset applied, by news partition
-    recent: list[int] = []  # hashes of the latest news ids
+    recent: list[Seen] = []
     ahead: list[Mention] = []
     clock_s: float | None = None  # the latest moment that was believed
     head: int = 0  # number of the newest fine bucket
     fine: list[int] = []
     hours: list[int] = []
+    days: list[int] = []
     index_sum: float = 0.0
     index_weight: float = 0.0
+    slow_sum: float = 0.0
+    slow_weight: float = 0.0
+    sources: dict[str, float] = {}  # source -> when it last said something new
     evidence: list[Evidence] = []
-    baseline: Baseline = msgspec.field(default_factory=Baseline)
-    peaks: Peaks = Peaks()
-    episode: Episode | None = None
-    quiet_until_s: float = EARLIEST_S  # no new episode before
+    others: list[Evidence] = []  # headlines that are not negative
+    detectors: dict[str, Detector] = {}
 
-    def window(self, seconds: float, column: int = 0) -> int:
-        """Counts of a column in the buckets that cover the last `seconds` up to the clock."""
-        buckets = min(FINE, -(-int(seconds) // BUCKET_S))
-        return sum(self.fine[3 * (FINE - buckets) + column :: 3]) if self.fine else 0
+    def window(self, seconds: float, column: int = NEGATIVE) -> int:
+        """A column's sum over the buckets that cover the last `seconds` up to the clock: of five minutes up to 3 hours,
+        of an hour up to 7 days, else of a day."""
+        if not self.fine:
+            return 0
+        buckets, counts = self._buckets(seconds)
+        return sum(counts[len(counts) - COLUMNS * buckets + column :: COLUMNS])
+
+    def volume(self, seconds: float) -> int:
+        """All mentions of the last `seconds`."""
+        if not self.fine:
+            return 0
+        buckets, counts = self._buckets(seconds)
+        chosen = counts[len(counts) - COLUMNS * buckets :]
+        return sum(chosen) - sum(chosen[TONE::COLUMNS])
+
+    def _buckets(self, seconds: float) -> tuple[int, list[int]]:
+        for width_s, most, counts in ((BUCKET_S, FINE, self.fine), (3600, HOURS, self.hours)):
+            if seconds <= width_s * most:
+                return -(-int(seconds) // width_s), counts
+        return min(DAYS, -(-int(seconds) // 86_400)), self.days
 
 
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(WindowState)
@@ -108,43 +161,75 @@ def moment(at_s: float) -> datetime:
     return datetime.fromtimestamp(min(LATEST_S, max(EARLIEST_S, at_s)), UTC)
 
 
-def fingerprint(news_id: str) -> int:
-    """48 bits: among 64 ids, two differing ones meet once in 10^11."""
-    return int.from_bytes(blake2b(news_id.encode("utf-8", "surrogatepass"), digest_size=6).digest())
+def tone_of(sentiment: Sentiment, probabilities: Mapping[str, float]) -> float:
+    """Positive less negative probability; the verdict itself where they are not given."""
+    if "positive" in probabilities and "negative" in probabilities:
+        return min(1.0, max(-1.0, probabilities["positive"] - probabilities["negative"]))
+    return SENTIMENTS.index(sentiment) - 1.0
 
 
-def advance(
-    state: WindowState | None, observation: EntityObservation, lateness_s: float
-) -> tuple[WindowState, list[Mention]]:
-    """A new state with the observation registered, and the mentions to count now, oldest first.
+def sighting_of(observation: EntityObservation) -> Sighting:
+    """An entity's record as its stream sees it."""
+    return Sighting(
+        observation.origin.partition, observation.origin.offset, observation.news_id, observation.at,
+        observation.sentiment, tone_of(observation.sentiment, observation.probabilities),
+        observation.probabilities.get("negative", float(observation.sentiment == "negative")),
+        observation.text, observation.source, observation.url,
+    )  # fmt: skip
 
-    The same state object and nothing for an observation that was applied before. The clock moves by more than
-    `lateness_s` only when a second news agrees, so that one wrong date does not make all that follows late.
+
+def group_sighting(partition: int, mention: GroupMention) -> Sighting:
+    """A group's record as its stream sees it."""
+    return Sighting(
+        partition, mention.offset, mention.news_id, mention.at, mention.sentiment, mention.tone, mention.negative,
+        mention.text, mention.source, mention.url,
+    )  # fmt: skip
+
+
+class Live:
+    """A stream's state at work, with what is derived from it to be quick. Not thread-safe."""
+
+    def __init__(self, state: WindowState) -> None:
+        self.state = state
+        self.memory = Memory(state.recent)
+
+    def settled(self) -> WindowState:
+        """The state, to be encoded."""
+        self.state.recent = list(self.memory.seen)
+        return self.state
+
+
+def copied(state: WindowState) -> WindowState:
+    """A copy that can be changed without the original."""
+    return decode_state(encode_state(state))
+
+
+def advance(live: Live, sighting: Sighting, lateness_s: float) -> list[Mention]:
+    """Register a sighting; the mentions to count now, oldest first: none for one that was applied before.
+
+    The clock moves by more than `lateness_s` only when a second news agrees, so that one wrong date does not make all
+    that follows late.
     """
-    origin = observation.origin
-    if state is None:
-        state = WindowState(entity=observation.entity)
-    elif origin.offset <= state.watermarks.get(origin.partition, -1):
-        return state, []
-    state = msgspec.structs.replace(
-        state,
-        name=observation.name,
-        applied=state.applied + 1,
-        watermarks={**state.watermarks, origin.partition: origin.offset},
-    )
-    mark = fingerprint(observation.news_id)
-    if mark in state.recent:
+    state = live.state
+    state.watermarks[sighting.partition] = sighting.offset
+    state.applied += 1
+    at_s = seconds(sighting.at)
+    mark, text = fingerprint(sighting.news_id), signature(sighting.text)
+    known = live.memory.find(mark, at_s, text)
+    if known is not None:
         state.duplicates += 1
-        return state, []
-    state.recent = [*state.recent[1 - RECENT_IDS :], mark]
-    return believe(state, mention_of(observation), lateness_s)
+        if sighting.source:
+            also_in(state, known.mark, sighting.source)
+        return []
+    live.memory.add(Seen(mark, at_s, text), at_s if state.clock_s is None else state.clock_s)
+    mention = Mention(at_s, SENTIMENTS.index(sighting.sentiment), sighting.tone, evidence_of(sighting, at_s))
+    if not state.ahead and state.clock_s is not None and at_s <= state.clock_s + lateness_s:
+        return [mention]
+    return believe(state, mention, lateness_s)
 
 
-def believe(state: WindowState, mention: Mention, lateness_s: float) -> tuple[WindowState, list[Mention]]:
-    """Decide what is believed: `mention` itself if the clock allows, and those waiting that it confirms.
-
-    Changes `state`, which must be a fresh copy.
-    """
+def believe(state: WindowState, mention: Mention, lateness_s: float) -> list[Mention]:
+    """Decide what is believed: `mention` itself if the clock allows, and those waiting that it confirms."""
     confirmed = [waiting for waiting in state.ahead if waiting.at_s <= mention.at_s + lateness_s]
     if confirmed:
         state.ahead = [waiting for waiting in state.ahead if waiting.at_s > mention.at_s + lateness_s]
@@ -158,95 +243,109 @@ def believe(state: WindowState, mention: Mention, lateness_s: float) -> tuple[Wi
         if len(state.ahead) > AHEAD:
             state.ahead.pop()
             state.future += 1
-    return state, sorted(confirmed, key=lambda each: each.at_s)
+    return sorted(confirmed, key=lambda each: each.at_s)
 
 
-def mention_of(observation: EntityObservation) -> Mention:
-    """The part of an observation that is counted and, if it is negative, shown."""
-    p = observation.probabilities
-    column = SENTIMENTS.index(observation.sentiment)
-    tone = p["positive"] - p["negative"] if "positive" in p and "negative" in p else column - 1.0
-    at_s = seconds(observation.at)
-    evidence = None
-    if column == 0:
-        evidence = Evidence(
-            news_id=observation.news_id,
-            at=moment(at_s),
-            text=observation.text[:TEXT_CHARS],
-            negative=p.get("negative", 1.0),
-            source=observation.source,
-            url=observation.url if observation.url is None or len(observation.url) <= URL_CHARS else None,
-        )
-    return Mention(at_s, column, min(1.0, max(-1.0, tone)), evidence)
+def evidence_of(sighting: Sighting, at_s: float) -> Evidence:
+    """The part of a sighting that is shown."""
+    url = sighting.url
+    return Evidence(
+        news_id=sighting.news_id,
+        at=moment(at_s),
+        text=sighting.text[:TEXT_CHARS],
+        negative=sighting.negative,
+        sentiment=sighting.sentiment,
+        source=sighting.source[:SOURCE_CHARS] if sighting.source else None,
+        url=url if url is None or len(url) <= URL_CHARS else None,
+    )
+
+
+def also_in(state: WindowState, mark: int, source: str) -> None:
+    """Note one more source of a headline that is kept."""
+    source = source[:SOURCE_CHARS]
+    for kept in (state.evidence, state.others):
+        for place, each in enumerate(kept):
+            if fingerprint(each.news_id) != mark:
+                continue
+            if source != each.source and source not in each.also_in and len(each.also_in) < ALSO_IN:
+                kept[place] = msgspec.structs.replace(each, also_in=[*each.also_in, source])
+            return
 
 
 def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
-    """Count a believed mention into `state`, a fresh copy; False if it came too late to be counted."""
-    bucket = int(mention.at_s // BUCKET_S)
+    """Count a believed mention; False if it came too late to be counted."""
+    at_s, bucket = mention.at_s, int(mention.at_s // BUCKET_S)
     if state.clock_s is None:
-        state.clock_s, state.head = mention.at_s, bucket
-        state.fine, state.hours = [0] * (3 * FINE), [0] * (3 * HOURS)
-    elif mention.at_s < state.clock_s - lateness_s:
+        state.clock_s, state.head = at_s, bucket
+        state.fine, state.hours, state.days = [0] * (COLUMNS * FINE), [0] * (COLUMNS * HOURS), [0] * (COLUMNS * DAYS)
+    elif at_s < state.clock_s - lateness_s:
         state.late += 1
         return False
-    if mention.at_s > state.clock_s:
-        state.fine = shifted(state.fine, bucket - state.head)
-        state.hours = shifted(state.hours, bucket // 12 - state.head // 12)
-        decay = 0.5 ** ((mention.at_s - state.clock_s) / INDEX_HALF_LIFE_S)
-        state.index_sum *= decay
-        state.index_weight *= decay
-        state.clock_s, state.head = mention.at_s, bucket
-    else:
-        state.fine, state.hours = state.fine.copy(), state.hours.copy()
-    state.fine[3 * (bucket - state.head) - 3 + mention.column] += 1
-    state.hours[3 * (bucket // 12 - state.head // 12) - 3 + mention.column] += 1
-    weight = 0.5 ** ((state.clock_s - mention.at_s) / INDEX_HALF_LIFE_S)
+    if at_s > state.clock_s:
+        move_clock(state, at_s, bucket)
+    tone = round(100 * mention.tone)
+    for counts, age in (
+        (state.fine, state.head - bucket),
+        (state.hours, state.head // PER_HOUR - bucket // PER_HOUR),
+        (state.days, state.head // PER_DAY - bucket // PER_DAY),
+    ):
+        place = len(counts) - COLUMNS * (age + 1)
+        counts[place + mention.column] += 1
+        counts[place + TONE] += tone
+    age_s = state.clock_s - at_s
+    weight = 0.5 ** (age_s / INDEX_HALF_LIFE_S) if age_s else 1.0
     state.index_sum += weight * mention.tone
     state.index_weight += weight
+    weight = 0.5 ** (age_s / SLOW_HALF_LIFE_S) if age_s else 1.0
+    state.slow_sum += weight * mention.tone
+    state.slow_weight += weight
     if mention.evidence is not None:
-        state.evidence = gathered(state.evidence, mention.evidence, moment(state.clock_s - EVIDENCE_S))
+        keep(state, mention.evidence, mention.column, at_s)
     return True
 
 
-def shifted(counts: list[int], buckets: int) -> list[int]:
-    """A copy in which `buckets` new empty buckets stand at the end."""
-    if buckets <= 0:
-        return counts.copy()
-    return (
-        (counts[3 * buckets :] + [0] * (3 * buckets))[-len(counts) :]
-        if 3 * buckets < len(counts)
-        else [0] * len(counts)
-    )
+def move_clock(state: WindowState, at_s: float, bucket: int) -> None:
+    """Let time pass up to `at_s`: buckets shift, weights decay."""
+    assert state.clock_s is not None
+    if bucket != state.head:
+        shift(state.fine, bucket - state.head)
+        shift(state.hours, bucket // PER_HOUR - state.head // PER_HOUR)
+        shift(state.days, bucket // PER_DAY - state.head // PER_DAY)
+        state.head = bucket
+    passed_s = at_s - state.clock_s
+    decay = 0.5 ** (passed_s / INDEX_HALF_LIFE_S)
+    state.index_sum *= decay
+    state.index_weight *= decay
+    decay = 0.5 ** (passed_s / SLOW_HALF_LIFE_S)
+    state.slow_sum *= decay
+    state.slow_weight *= decay
+    state.clock_s = at_s
 
 
-def gathered(evidence: list[Evidence], one: Evidence, since: datetime) -> list[Evidence]:
-    """The latest distinct bad headlines, oldest first; of equal texts the first stays."""
-    kept = [each for each in evidence if each.at >= since]
-    if any(each.text.casefold() == one.text.casefold() for each in kept):
-        return kept
-    return [*kept, one][-EVIDENCE:]
+def shift(counts: list[int], buckets: int) -> None:
+    """Drop the `buckets` oldest, in place; as many empty ones stand at the end."""
+    if buckets > 0:
+        gone = min(len(counts), COLUMNS * buckets)
+        del counts[:gone]
+        counts += [0] * gone
 
 
-def summarize(state: WindowState, transition: Transition | None = None, window_s: float = 3600.0) -> Summary:
-    """What the desk sees of a state; the id is the same however often the same state is told.
+def keep(state: WindowState, evidence: Evidence, column: int, at_s: float) -> None:
+    """Keep a headline among the latest of its sort, and its source."""
+    if column == NEGATIVE:
+        state.evidence.append(evidence)
+        del state.evidence[:-EVIDENCE]
+    else:
+        state.others.append(evidence)
+        del state.others[:-OTHERS]
+    if evidence.source:
+        state.sources.pop(evidence.source, None)
+        state.sources[evidence.source] = at_s
+        if len(state.sources) > SOURCES:
+            del state.sources[next(iter(state.sources))]
 
-    A record that still waits for its second opinion is shown as if it were believed.
-    """
-    view = state
-    if state.ahead:
-        view = msgspec.structs.replace(state)
-        for mention in state.ahead[:1]:
-            count(view, mention, LATEST_S)
-    return Summary(
-        id=f"{state.entity}:{state.applied}" + (f":{transition.kind}" if transition else ""),
-        entity=state.entity,
-        name=state.name,
-        at=moment(view.clock_s or 0.0),
-        applied=state.applied,
-        negatives=view.window(window_s, 0),
-        neutrals=view.window(window_s, 1),
-        positives=view.window(window_s, 2),
-        window_s=window_s,
-        index=view.index_sum / view.index_weight if view.index_weight > 0 else 0.0,
-        transition=transition,
-    )
+
+def headlines(state: WindowState, since_s: float) -> Iterator[Evidence]:
+    """All headlines kept from `since_s` on, at most six hours back, the negative ones first."""
+    since = moment(max(since_s, (state.clock_s or 0.0) - EVIDENCE_S))
+    yield from (each for each in (*state.evidence, *state.others) if each.at >= since)

@@ -87,7 +87,7 @@ def alert_view(record: Alert, known: View | None) -> View:
         "opened_at": record.opened_at,
         "updates": known["updates"] + 1 if known else 0,
         "summary": cut(record.summary),
-        "negatives": record.negatives,
+        "observed": round(record.observed, 3),
         "expected": round(record.expected, 2),
         "p_value": record.p_value,
         "evidence": [

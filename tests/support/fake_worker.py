@@ -23,10 +23,11 @@ from models.engines.fake import FakeEngine
 from models.errors import GretchenError
 from streams.app import create_app
 from streams.chat.templates import load_templates
+from streams.desk import Desk
 from streams.exact import ExactApp
 from streams.run_worker import run_worker
 from streams.settings import load_settings
-from streams.steps import Desk
+from streams.news.rules import RuleBook
 
 
 class Names:
@@ -89,6 +90,7 @@ def main() -> None:
     if "KILL_AT" in os.environ:
         arm(*os.environ["KILL_AT"].split(":"))
     settings, templates = load_settings(os.environ), load_templates()
+    book = RuleBook(sectors={f"E{n:02d}": "tens" for n in range(10)})
     run_worker(
         settings,
         lambda registry: create_app(
@@ -98,6 +100,7 @@ def main() -> None:
             threshold=0.5,
             gazetteer=Names(),  # type: ignore[arg-type]
             templates=templates,
+            rules=lambda: book,
             clock=lambda: datetime.now(UTC),
             registry=registry,
         ),

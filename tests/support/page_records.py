@@ -90,7 +90,7 @@ def alert(
         at=NOON + timedelta(minutes=minutes),
         opened_at=NOON,
         summary=f"{name}: 9 negative headlines in three hours where 1.2 are usual.",
-        negatives=9,
+        observed=9,
         expected=1.2,
         p_value=3.1e-6,
         evidence=[evidence(text, i) for i, text in enumerate(texts)],

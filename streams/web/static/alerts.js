@@ -69,7 +69,7 @@ export class Alerts {
         el("span", {}, item.name),
         el("span", { class: "stage", title: `Opened ${fullTime(item.opened_at)}` }, stage(item))),
       el("p", { class: "what" }, item.summary),
-      el("p", { class: "counts" }, el("b", {}, String(item.negatives)), " negative, ", el("b", {}, String(item.expected)), " expected; by chance ", odds(item.p_value)),
+      el("p", { class: "counts" }, el("b", {}, String(item.observed)), " negative, ", el("b", {}, String(item.expected)), " expected; by chance ", odds(item.p_value)),
       item.evidence.length ? evidence(item, unfolded) : null);
     if (!unfocused) node.querySelector("summary")?.focus();
     this.nodes.set(item.episode, { node, item });

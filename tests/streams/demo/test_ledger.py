@@ -64,7 +64,7 @@ def alert(episode: str, status: str) -> bytes:
                 "at": NOW,
                 "opened_at": NOW,
                 "summary": "s",
-                "negatives": 5,
+                "observed": 5,
                 "expected": 0.5,
                 "p_value": 0.001,
                 "evidence": [],

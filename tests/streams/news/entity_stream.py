@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from streams.news.surge import SurgeRule, observe
-from streams.news.windows import WindowState
+from streams.news.surge import SurgeRule, Watching, observe
+from streams.news.windows import Episode, WindowState, sighting_of
 from streams.records import SENTIMENTS, EntityObservation, Origin, Sentiment, Transition
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -70,10 +70,22 @@ def fold(
     observations: Iterable[EntityObservation], rule: SurgeRule | None = None, state: WindowState | None = None
 ) -> tuple[WindowState, list[Transition]]:
     """All observations in turn; the last state and every transition."""
-    rule = rule or SurgeRule()
+    watching = Watching((rule or SurgeRule(),))
     transitions: list[Transition] = []
     for observation in observations:
-        state, told = observe(state, observation, rule)
+        state, told = seen_by(state, observation, watching)
         transitions += told
     assert state is not None
     return state, transitions
+
+
+def seen_by(
+    state: WindowState | None, observation: EntityObservation, watching: Watching | None = None
+) -> tuple[WindowState, list[Transition]]:
+    """One observation; the state given is not changed."""
+    return observe(state, sighting_of(observation), watching or Watching(), observation.entity, observation.name)
+
+
+def episode_of(state: WindowState, kind: str = "negatives") -> Episode | None:
+    """The open episode of a kind."""
+    return state.detectors[kind].episode

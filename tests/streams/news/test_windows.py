@@ -5,23 +5,24 @@ import random
 
 import msgspec
 import pytest
-from entity_stream import DAY, HOUR, START, fold, ordinary, seen, stream
+from entity_stream import DAY, HOUR, START, fold, ordinary, seen, seen_by, stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.news.surge import SurgeRule, observe
+from streams.news.duplicates import REMEMBERED
+from streams.news.summary import summarize
+from streams.news.surge import SurgeRule
 from streams.news.windows import (
     AHEAD,
     BUCKET_S,
+    COLUMNS,
     EVIDENCE,
     HOURS,
-    RECENT_IDS,
     TEXT_CHARS,
     decode_state,
     encode_state,
     moment,
     seconds,
-    summarize,
 )
 from streams.records import SENTIMENTS
 
@@ -53,7 +54,7 @@ def test_counts_equal_a_brute_force_count_in_any_order_within_lateness(sent: lis
     hour = head // 12
     for column, sentiment in enumerate(SENTIMENTS):
         truth = sum(hour - HOURS < at // 3600 <= hour for at, tone in sent if tone == sentiment)
-        assert sum(state.hours[column::3]) == truth
+        assert sum(state.hours[column::COLUMNS]) == truth
     assert (state.late, state.future, state.duplicates, state.ahead) == (0, 0, 0, [])
 
 
@@ -76,7 +77,7 @@ def test_replay_of_any_part_changes_nothing(sent: list[tuple[float, str]], data:
     observations = [seen(i, at, tone, partition=i % 3) for i, (at, tone) in enumerate(sent)]
     state, _ = fold(observations)
     for again in data.draw(st.lists(st.sampled_from(observations), max_size=20)):
-        same, told = observe(state, again, RULE)
+        same, told = seen_by(state, again)
         assert same is state
         assert told == []
 
@@ -191,7 +192,7 @@ def test_state_stays_bounded_over_100_000_observations() -> None:
             size = max(size, len(encode_state(state)))
     assert size < 8_000
     assert len(state.evidence) <= EVIDENCE
-    assert len(state.recent) == RECENT_IDS
+    assert len(state.recent) == REMEMBERED
 
 
 def test_an_ordinary_entity_is_small() -> None:

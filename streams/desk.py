@@ -1,0 +1,66 @@
+"""What every agent's step needs: where to send, what to count, what time it is; tables read and kept by batches."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.batching import Batch
+from streams.events import Output, dead_letter
+from streams.exact import ExactApp
+from streams.intake import Refused
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.tables import ExactTable
+from streams.topics import Topic
+
+Clock = Callable[[], datetime]
+Values = dict[tuple[int, str], tuple[int, bytes]]
+"""(partition, key) -> (source offset, new value): what a batch changes in a table."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One worker's desk."""
+
+    app: ExactApp
+    settings: Settings
+    metrics: Metrics
+    clock: Clock
+
+    def received_at(self, message: Any) -> datetime:
+        """When the record was appended: the same at every replay, so that a verdict on its date is, too."""
+        return min(datetime.fromtimestamp(message.timestamp, UTC), self.clock())
+
+    def refuse(self, topic: Topic, message: Any, refused: Refused) -> Output:
+        self.metrics.dead_letters.labels(refused.reason).inc()
+        return dead_letter(self.settings, topic, message, refused)
+
+    async def publish(self, agent: str, outputs: Sequence[Output]) -> list[Any]:
+        """The broker's metadata, in order, once all are acknowledged."""
+        begun = time.monotonic()
+        sent = await self.app.publish(outputs)
+        self.metrics.stage.labels(agent, "publish").observe(time.monotonic() - begun)
+        for each in outputs:
+            self.metrics.records_out.labels(each.topic.removeprefix(self.settings.topic_prefix)).inc()
+        return sent
+
+    def finish(self, agent: str, topic: Topic, batch: Batch) -> None:
+        batch.ack()
+        now = self.clock().timestamp()
+        self.metrics.batches.labels(agent).inc()
+        self.metrics.records_in.labels(topic.name).inc(len(batch.events))
+        for event in batch.events:
+            self.metrics.latency.labels(agent).observe(max(0.0, now - event.message.timestamp))
+
+
+def load(table: ExactTable, event: Any, key: str, decoder: Callable[[bytes], Any]) -> Any:
+    value = table.read(event, key)
+    return None if value is None else decoder(value)
+
+
+async def keep(table: ExactTable, changed: Values) -> None:
+    """Write a batch's values, one call a partition."""
+    for partition in sorted({partition for partition, _ in changed}):
+        await table.put(partition, {key: each for (p, key), each in changed.items() if p == partition})
