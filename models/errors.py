@@ -7,7 +7,9 @@
     │   └── GateRefused                   an int8 model that lost too much to be written
     ├── BrokerUnavailable        exit 6   no Kafka answers
     ├── TopicMismatch            exit 7   a topic that is there with other partitions
-    └── Unaccounted              exit 8   records went in that did not come out
+    ├── Unaccounted              exit 8   records went in that did not come out
+    ├── TrainingFailed           exit 1   training can't go on; the last good checkpoint is still there
+    └── TrainingStopped          exit 130 Ctrl-C during training, which is saved and can go on
 
 Exit 0 is success, 1 a bug of ours, 2 wrong usage (click), 70 a worker that stopped itself so that nothing is lost,
 130 Ctrl-C.
@@ -46,3 +48,11 @@ class TopicMismatch(GretchenError):
 
 class Unaccounted(GretchenError):
     exit_code = 8
+
+
+class TrainingFailed(GretchenError):
+    pass
+
+
+class TrainingStopped(GretchenError):
+    exit_code = 130

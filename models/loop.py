@@ -60,6 +60,9 @@ class Surroundings:
     """Asked before each step: True saves a checkpoint and ends the run with TrainingStopped."""
 
 
+ALONE = Surroundings()
+
+
 def fit(
     learner: Learner, run: Path, training: Training, around: Surroundings, *, resume: bool = False
 ) -> dict[str, Any]:
@@ -149,7 +152,8 @@ def is_exhausted(state: State, an_epoch: int, patience: int) -> bool:
     """Whether the last `patience` whole epochs, one or more, have all been no better than the best before them."""
     if not patience or not state.best:
         return False
-    return state.evaluated // an_epoch - state.best["step"] // an_epoch >= patience
+    best: int = state.best["step"]
+    return state.evaluated // an_epoch - best // an_epoch >= patience
 
 
 def check_device(device: str, precision: str) -> None:

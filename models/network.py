@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel
 
+from models import added, methods
 from models.errors import InputError
 from models.tasks import Head
 
@@ -19,7 +20,7 @@ from models.tasks import Head
 class SpanClassifier(nn.Module):  # type: ignore[misc]
     """logits[head] [B, K, labels] of input_ids [B, S], mask [B, S] and pooling weights spans [B, K, S]."""
 
-    def __init__(self, encoder: BertModel, heads: Mapping[str, Head], dropout: float = 0.1) -> None:
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, Head], dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
@@ -61,17 +62,22 @@ def is_fine_tuned(directory: Path) -> bool:
 
 
 def save(model: SpanClassifier, directory: Path) -> None:
-    """config.json and model.safetensors; the caller makes it atomic."""
+    """config.json and model.safetensors, LoRA's updates merged; the caller makes it atomic."""
+    encoder = methods.merged(model.encoder)
     model.encoder.config.to_json_file(directory / "config.json")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, directory / "model.safetensors")
+    parts = {"encoder": encoder, "heads": model.heads}
+    weights = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+    save_file({name: value.contiguous() for name, value in weights.items()}, directory / "model.safetensors")
 
 
 def load(directory: Path, heads: Mapping[str, Head]) -> SpanClassifier:
-    """What `save` wrote. Raises InputError if it is not there or has other heads."""
+    """What `save` wrote, a prefix or adapters included. Raises InputError if it is not there or has other heads."""
     try:
         config = BertConfig.from_json_file(directory / "config.json")
-        model = SpanClassifier(BertModel(config, add_pooling_layer=False), heads)
-        model.load_state_dict(load_file(directory / "model.safetensors"))
+        weights = load_file(directory / "model.safetensors")
+        encoder = added.rebuild(BertModel(config, add_pooling_layer=False), weights)
+        model = SpanClassifier(encoder, heads)
+        model.load_state_dict(weights)
     except (OSError, RuntimeError) as error:
         raise InputError(f"{directory}: no fine-tuned model of this task: {error}") from None
     model.eval()

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
+from models.training import Training as Training  # told on to those who read tasks
+from models.training import check_training
 
 SHIPPED = Path(__file__).parent / "tasks"
 KINDS = ("classifier", "reader", "encoder")
@@ -68,20 +70,6 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     sentences: str = ""
     unanswerable: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """How to fine-tune; each can be overridden on the command line. `warmup` is a share of all steps."""
-
-    epochs: float = 4
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    head_learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.06
-    dropout: float = 0.1
-    seed: int = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +145,7 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
     for head in heads.values():
         if head.on not in ("text", "span") or len(set(head.labels)) != len(head.labels) or len(head.labels) < 2:
             raise InputError(f'{where}: [heads.{head.name}] wants on = "text" or "span" and 2 or more different labels')
+    check_training(task.training, {name: head.labels for name, head in heads.items()}, f"{where}: [training]")
     for source in sources:
         if kind == "classifier" and source.head not in heads:
             raise InputError(f"{where}: source {source.name} is for head {source.head!r}, there is {', '.join(heads)}")

@@ -15,8 +15,9 @@ from safetensors.numpy import load_file  # noqa: E402
 from models.average import average  # noqa: E402
 from models.batches import collate, shuffled, token_span, tokenize  # noqa: E402
 from models.data import OUTLIER, Corpus, Example, Target, load_corpus  # noqa: E402
-from models.errors import InputError  # noqa: E402
-from models.finetune import TrainingFailed, finetune, rate  # noqa: E402
+from models.errors import InputError, TrainingFailed  # noqa: E402
+from models.finetune import finetune  # noqa: E402
+from models.loop import Surroundings, rate  # noqa: E402
 from models.tasks import Task, load_task  # noqa: E402
 
 
@@ -44,7 +45,7 @@ def test_it_learns_both_heads_and_keeps_the_best_epoch(
         tiny_base,
         tmp_path / "run",
         task.training,
-        progress=lambda done, total, word: steps.append((done, total)),
+        Surroundings(progress=lambda done, total, word: steps.append((done, total))),
     )
     assert best["dev"]["mood"]["accuracy"] > 0.85 and best["dev"]["named"]["accuracy"] > 0.85
     assert steps[-1][0] == steps[-1][1] == len(steps)
@@ -65,7 +66,7 @@ def test_a_run_killed_and_resumed_gives_the_weights_of_one_that_was_not(
 
     finetune(task, corpus, tiny_base, tmp_path / "whole", training)
     with pytest.raises(Killed):
-        finetune(task, corpus, tiny_base, tmp_path / "cut", training, progress=kill, checkpoint_s=0)
+        finetune(task, corpus, tiny_base, tmp_path / "cut", training, Surroundings(progress=kill, checkpoint_s=0))
     finetune(task, corpus, tiny_base, tmp_path / "cut", training, resume=True)
     whole, cut = (load_file(tmp_path / run / "last" / "model.safetensors") for run in ("whole", "cut"))
     for name, weights in whole.items():

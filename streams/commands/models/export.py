@@ -1,11 +1,11 @@
 """`gretchen models export`: a run becomes an int8 artifact."""
 
-import shlex
 import sys
 from pathlib import Path
 
 import click
 
+from streams.commands.models.command_line import own_command
 from streams.commands.models.inputs import console, data_option, load, train_missing
 from streams.commands.models.reports import print_reports
 
@@ -36,9 +36,3 @@ def command(
     size = sum(file["bytes"] for file in manifest["files"].values())
     click.echo(f"{out}: {manifest['name']}/{version}, {size / 1e6:.1f} MB")
     print_reports(manifest["metrics"]["test"])
-
-
-def own_command(arguments: list[str]) -> str:
-    """The command line as it can be typed again, without what other commands it was told of."""
-    kept = [n for n, each in enumerate(arguments) if "--recipe" not in (each, *arguments[max(0, n - 1) : n])]
-    return shlex.join(["gretchen", *(arguments[n] for n in kept)])
