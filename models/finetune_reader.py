@@ -1,26 +1,28 @@
-"""Fine-tune a reader: BertForQuestionAnswering, a start and an end logit a token, [CLS] to [CLS] for "no answer".
+"""Fine-tuning a reader: windows of a question and a passage in, the annotated spans' chance up; the best epoch kept.
 
-RUN/best and RUN/last are Hugging Face directories: `AutoModelForQuestionAnswering.from_pretrained` loads them.
+The steps are models/loop.py, the network models/span_reader.py; RUN/best is a Hugging Face directory.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering
-from transformers.utils import logging
 
-from models import loop, reading
+from models import reading, span_reader
 from models.batches import in_order, shuffled
 from models.errors import InputError
-from models.finetune import Progress
-from models.questions import Question, Questions, by_source
-from models.tasks import Task, Training
+from models.loop import Surroundings, fit
+from models.questions import Question, Questions
+from models.span_reader import SpanReader
+from models.tasks import Task
+from models.training import Training
 from models.windows import NOTHING, Candidate, Shape, Specials, Window, arrays, candidates, tokens_of, windows_of
+
+METHODS = ("full", "lora", "adalora")  # what these learn ends in the weights that the graph knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,54 +39,50 @@ class Item:
 
 
 def finetune_reader(
-    task: Task, questions: Questions, base: Path, run: Path, training: Training, *,
-    resume: bool = False, progress: Progress = lambda done, total, word: None, checkpoint_s: float = 300,
-    device: str = "cpu",
+    task: Task, questions: Questions, base: Path, run: Path, training: Training,
+    around: Surroundings = Surroundings(), *, resume: bool = False,  # noqa: B008 - frozen
 ) -> dict[str, Any]:  # fmt: skip
-    """Train and return the log's best line. Raises InputError for unusable data, TrainingFailed for a NaN loss."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device can be used here; install a torch with CUDA and a driver, or use --device cpu")
+    """Train and return the log's best line. Raises InputError for unusable data or options, and what `fit` does."""
+    if training.method not in METHODS:
+        raise InputError(f"method is {training.method!r}, which no reader's graph knows; use {', '.join(METHODS)}")
     torch.manual_seed(training.seed)
-    model = from_base(base, task, training.dropout).to(device)
-    tokenizer = tokenizer_of(base)
-    specials = Specials.of(tokenizer, f"{base}/tokenizer.json")
-    train, dev = (items_of(questions.examples[split], tokenizer, specials, task) for split in ("train", "dev"))
-    if not train or not any(question.answers for question in questions.examples["dev"]):
-        raise InputError(f"{len(train)} windows to train on and {len(dev)} to choose by; wanted some of both")
-
-    def save(directory: Path) -> None:
-        model.save_pretrained(directory)
-        shutil.copyfile(base / "tokenizer.json", directory / "tokenizer.json")
-
-    job = loop.Job(
-        model,
-        loop.groups_of(model.bert, model.qa_outputs, training),
-        lambda epoch: shuffled(train, training.batch_size, training.seed * 1000 + epoch),
-        lambda items: loss_of(model, items, specials.pad),
-        lambda: judge(questions.examples["dev"], read(model, dev, specials.pad, task)),
-        save,
-    )
-    return loop.train(job, run, training, resume=resume, progress=progress, checkpoint_s=checkpoint_s, device=device)
+    network = span_reader.from_base(base, training.dropout, task.max_tokens)
+    return fit(ReadingLearner(task, questions, base, network), run, training, around, resume=resume)
 
 
-def from_base(base: Path, task: Task, dropout: float) -> BertForQuestionAnswering:
-    """A pretrained BERT with a fresh head, or a reader to go on from. Raises InputError for another architecture."""
-    logging.set_verbosity_error()  # that the head is fresh and the pooler unused is no news
-    logging.disable_progress_bar()
-    try:
-        model = AutoModelForQuestionAnswering.from_pretrained(
-            base, attention_probs_dropout_prob=0.0, hidden_dropout_prob=dropout
+class ReadingLearner:
+    """The learner: every window of every question, tokenized once."""
+
+    def __init__(self, task: Task, questions: Questions, base: Path, network: SpanReader) -> None:
+        self.network, self._task, self._base = network, task, base
+        tokenizer = tokenizer_of(base)
+        self._specials = Specials.of(tokenizer, f"{base}/tokenizer.json")
+        self._asked = questions.examples["dev"]
+        self._train, self._dev = (
+            items_of(questions.examples[split], tokenizer, self._specials, task) for split in ("train", "dev")
         )
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
-    if not isinstance(model, BertForQuestionAnswering):
-        raise InputError(f"{base}: a {type(model).__name__}; the exported graph is BERT's, give a BERT-like base")
-    if model.config.max_position_embeddings < task.max_tokens:
-        raise InputError(
-            f"{base} reads {model.config.max_position_embeddings} tokens, task {task.name} wants {task.max_tokens};"
-            " lower max_tokens in the task"
-        )
-    return model
+        if not self._train or not any(question.answers for question in self._asked):
+            raise InputError(
+                f"{len(self._train)} windows to train on and {len(self._dev)} to choose by; wanted some of both"
+            )
+        self.size = len(self._train)
+
+    def epoch(self, texts_a_step: int, seed: int) -> Sequence[Sequence[Item]]:
+        return shuffled(self._train, texts_a_step, seed)
+
+    def loss(self, texts: Sequence[Item]) -> tuple[torch.Tensor, float]:
+        start, end = logits_of(self.network, texts, self._specials.pad)
+        return loss_of(start, end, [item.spans for item in texts]), float(len(texts))
+
+    def evaluate(self) -> tuple[dict[str, Any], float]:
+        reads = read(self.network, self._dev, self._specials.pad, self._task.reading.max_answer_tokens)
+        said = [read_of(question, reads.get(n)) for n, question in enumerate(self._asked)]
+        reports = reading.reports(self._asked, said)
+        return reports, reading.mean_f1(reports)
+
+    def save(self, directory: Path) -> None:
+        span_reader.save(self.network, directory)
+        shutil.copyfile(self._base / "tokenizer.json", directory / "tokenizer.json")
 
 
 def tokenizer_of(base: Path) -> Tokenizer:
@@ -103,12 +101,13 @@ def items_of(questions: Sequence[Question], tokenizer: Tokenizer, specials: Spec
     texts = list(dict.fromkeys(question.passage for question in questions))
     passages = dict(zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True))
     asked = tokenizer.encode_batch([question.text for question in questions], add_special_tokens=False)
-    items = []
-    for n, (question, encoding) in enumerate(zip(questions, asked, strict=True)):
-        passage = passages[question.passage]
-        for window in windows_of(encoding.ids, passage.ids, passage.offsets, specials, shape_of(task)):
-            items.append(Item(window, tuple(targets_of(window, question)), n))
-    return items
+    return [
+        Item(window, tuple(targets_of(window, question)), n)
+        for n, (question, encoding) in enumerate(zip(questions, asked, strict=True))
+        for window in windows_of(
+            encoding.ids, passages[question.passage].ids, passages[question.passage].offsets, specials, shape_of(task)
+        )
+    ]
 
 
 def targets_of(window: Window, question: Question) -> Iterator[tuple[int, int, float]]:
@@ -118,51 +117,38 @@ def targets_of(window: Window, question: Question) -> Iterator[tuple[int, int, f
         yield *span, spans.count(span) / len(spans) if spans else 1.0
 
 
-def loss_of(model: BertForQuestionAnswering, items: Sequence[Item], pad: int) -> torch.Tensor:
-    """-log of the chance of any annotated span, each by its share of the annotators; the mean over the windows."""
-    start, end = (torch.log_softmax(logits.float(), -1) for logits in logits_of(model, items, pad))
-    most = max(len(item.spans) for item in items)
-    padded = [[*item.spans, *[(0, 0, 0.0)] * (most - len(item.spans))] for item in items]
-    spans = torch.tensor(padded, device=start.device)
-    first, last, weights = spans[..., 0].long(), spans[..., 1].long(), spans[..., 2]
-    chances = start.gather(1, first) + end.gather(1, last) + weights.log()
-    return -torch.logsumexp(chances, 1).mean() / 2
+def loss_of(start: torch.Tensor, end: torch.Tensor, spans: Sequence[Sequence[tuple[int, int, float]]]) -> torch.Tensor:
+    """-log of the chance of any annotated span, by its share of the annotators, halved; summed over the windows."""
+    most = max(map(len, spans))
+    padded = torch.tensor([[*one, *[(0, 0, 0.0)] * (most - len(one))] for one in spans], device=start.device)
+    first, last, shares = padded[..., 0].long(), padded[..., 1].long(), padded[..., 2]
+    chances = torch.log_softmax(start, -1).gather(1, first) + torch.log_softmax(end, -1).gather(1, last)
+    return -torch.logsumexp(chances + shares.log(), 1).sum() / 2
 
 
-def logits_of(model: BertForQuestionAnswering, items: Sequence[Item], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Start and end logits [B, S]; padding's are -inf."""
-    device = model.device
-    ids, lengths, types = (torch.from_numpy(each).to(device) for each in arrays([i.window for i in items], pad))
+def logits_of(network: SpanReader, items: Sequence[Item], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    device = next(network.parameters()).device
+    ids, lengths, types = (torch.from_numpy(a).to(device) for a in arrays([item.window for item in items], pad))
     mask = torch.arange(ids.shape[1], device=device)[None, :] < lengths[:, None]
-    out = model(input_ids=ids, attention_mask=mask.long(), token_type_ids=types)
-    return tuple(logits.masked_fill(~mask, float("-inf")) for logits in (out.start_logits, out.end_logits))
+    start, end = network(ids, mask.long(), types)
+    return start, end
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def read(model: BertForQuestionAnswering, items: Sequence[Item], pad: int, task: Task) -> dict[int, Candidate]:
+def read(network: SpanReader, items: Sequence[Item], pad: int, longest: int) -> Mapping[int, Candidate]:
     """Question -> its best span over all its windows."""
-    model.eval()
+    network.eval()
     best: dict[int, Candidate] = {}
     for part in in_order(items, 32):
-        start, end = (logits.float().cpu().numpy() for logits in logits_of(model, part, pad))
+        start, end = (logits.cpu().numpy() for logits in logits_of(network, part, pad))
         for b, item in enumerate(part):
-            for candidate in candidates(item.window, start[b], end[b], task.reading.max_answer_tokens, 1):
+            for candidate in candidates(item.window, start[b], end[b], longest, 1):
                 if item.question not in best or candidate.margin > best[item.question].margin:
                     best[item.question] = candidate
     return best
 
 
-def judge(questions: Sequence[Question], best: dict[int, Candidate]) -> dict[str, Any]:
-    """A report a set, and the "score" that an epoch is chosen by."""
-    reads = [reading.Read(q.passage[best[n].start : best[n].end], best[n].margin) if n in best
-             else reading.Read("", float("-inf")) for n, q in enumerate(questions)]  # fmt: skip
-    reports = reports_of(questions, reads)
-    return {**reports, "score": reading.mean_f1(reports)}
-
-
-def reports_of(questions: Iterable[Question], reads: Iterable[reading.Read]) -> dict[str, dict[str, Any]]:
-    pairs = dict(zip(map(id, questions), reads, strict=True))
-    return {
-        name: reading.report(of_set, [pairs[id(question)] for question in of_set])
-        for name, of_set in by_source(questions).items()
-    }
+def read_of(question: Question, best: Candidate | None) -> reading.Read:
+    if best is None:
+        return reading.Read("", float("-inf"))
+    return reading.Read(question.passage[best.start : best.end], best.margin)

@@ -1,17 +1,19 @@
-"""The served graph, built node by node with onnx.helper: a BERT encoder, spans pooled, one linear classifier a head.
+"""The served graph, built node by node with onnx.helper: a BERT encoder, and what the kind of task makes of it.
 
-Inputs  input_ids int64 [B, S]; lengths int64 [B]; spans float32 [B, K, S], the pooling weights.
-Outputs <head> float32 [B, K, labels], raw logits.
+Inputs  input_ids int64 [B, S]; lengths int64 [B]; and
+    classifier  spans float32 [B, K, S], the pooling weights; out: <head> float32 [B, K, labels], raw logits a span
+    reader      token_types int64 [B, S]; out: bounds float32 [B, S, 2], start and end logits of every token
+    encoder     spans float32 [B, 1, S], the pooling weights; out: embedding float32 [B, hidden], of length 1
 
 Built by hand because no exporter gives this: one matmul for Q, K and V, attention with the true lengths as key mask,
 and static int8 throughout (u8 activations with ranges known beforehand, s8 weights per output channel). Static, so a
 text's score never depends on its batch-mates. Weights use 7 bits: without VNNI, pairs of u8*s8 products are added with
 saturation to int16 (vpmaddubsw); 2 * 255 * 63 fits, 2 * 255 * 127 does not, and scores would differ between CPUs.
 
-Needs numpy and onnx only. `weights` are named as models/network.py saves them.
+Needs numpy and onnx only. `weights` are named as models/network.py saves them, a reader's last ones `outputs`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +24,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 MS = "com.microsoft"
 LEVELS = 63
+INTS, FLOATS = TensorProto.INT64, TensorProto.FLOAT
 Floats = npt.NDArray[np.float32]
+Values = tuple[Sequence[onnx.ValueInfoProto], Sequence[onnx.ValueInfoProto]]
+"""A graph's inputs beside ids and lengths, and its outputs."""
+
+info = helper.make_tensor_value_info
+SPANS = info("spans", FLOATS, ["B", "K", "S"])
 
 
 class Range(NamedTuple):
@@ -89,7 +97,9 @@ def activation_scale(low: float, high: float) -> tuple[np.float32, np.uint8]:
 
 
 class Builder:
-    """One graph. With `ranges` the matmuls are int8; without, float32, and `observed` names what to measure."""
+    """One graph. With `ranges` the matmuls named there are int8; without, all are float32, and `observed` names what to
+    measure.
+    """
 
     def __init__(self, weights: Mapping[str, Floats], encoder: Encoder, ranges: Ranges | None) -> None:
         self.g = Nodes()
@@ -108,7 +118,7 @@ class Builder:
     def matmul(self, x: str, weight: Floats, bias: Floats | None, name: str) -> str:
         """x [.., in] @ weight [in, out] + bias."""
         self.observed[name] = x
-        if self.ranges is None:
+        if self.ranges is None or name not in self.ranges:
             y = self.g.add("MatMul", [x, self.g.constant(weight)])
             return y if bias is None else self.g.add("Add", [y, self.g.constant(bias)])
         low, high, smoothing = self.ranges[name]
@@ -121,8 +131,10 @@ class Builder:
         inputs = [quantized, columns, scale, scales, zero, zeros]
         return self.g.add("MatMulIntegerToFloat", inputs + ([] if bias is None else [self.g.constant(bias)]), domain=MS)
 
-    def embeddings(self) -> str:
-        """Word + position + type 0. In int8 the word table has a scale a row and is dequantized after the gather."""
+    def embeddings(self, token_types: str | None) -> str:
+        """Word + position + type (0 if none are given). In int8 the word table has a scale a row and is dequantized
+        after the gather.
+        """
         g, at = self.g, "encoder.embeddings."
         words = self.w[f"{at}word_embeddings.weight"]
         if self.ranges is None:
@@ -132,7 +144,10 @@ class Builder:
             rows = g.add("Gather", [g.constant(np.round(words / scale).astype(np.int8)), "input_ids"])
             scales = g.add("Gather", [g.constant(scale), "input_ids"])
             x = g.add("Mul", [g.add("Cast", [rows], to=TensorProto.FLOAT), scales])
-        places = self.w[f"{at}position_embeddings.weight"] + self.w[f"{at}token_type_embeddings.weight"][:1]
+        types = self.w[f"{at}token_type_embeddings.weight"]
+        places = self.w[f"{at}position_embeddings.weight"] + types[:1]
+        if token_types:
+            x = g.add("Add", [x, g.add("Gather", [g.constant(types - types[:1]), token_types])])
         zero, one, two = (g.constant(np.array([n], np.int64)) for n in range(3))
         width = g.add("Slice", [g.add("Shape", ["input_ids"]), one, two])
         x = g.add("Add", [x, g.add("Slice", [g.constant(places), zero, width])])
@@ -159,43 +174,77 @@ class Builder:
         # plain Add + LayerNormalization: SkipLayerNormalization is the slower one on a CPU
         return self.norm(g.add("Add", [narrow, x]), f"{at}output.LayerNorm")
 
-    def build(self, heads: Mapping[str, int], *, observe: bool) -> onnx.ModelProto:
-        g = self.g
-        g.add("Cast", ["lengths"], outputs=["key_lengths"], to=TensorProto.INT32)
-        x = self.embeddings()
+    def encoded(self, token_types: str | None = None) -> str:
+        """The last hidden states, [B, S, hidden]."""
+        self.g.add("Cast", ["lengths"], outputs=["key_lengths"], to=TensorProto.INT32)
+        x = self.embeddings(token_types)
         for n in range(self.encoder.layers):
             x = self.layer(x, n)
-        pooled = g.add("MatMul", ["spans", x])
+        return x
+
+    def classifier(self, heads: Mapping[str, int]) -> Values:
+        g = self.g
+        pooled = g.add("MatMul", ["spans", self.encoded()])
         for head in heads:
             logits = g.add("MatMul", [pooled, g.constant(self.w[f"heads.{head}.weight"].T)])
             g.add("Add", [logits, self.const(f"heads.{head}.bias")], outputs=[head])
-        info, ints, floats = helper.make_tensor_value_info, TensorProto.INT64, TensorProto.FLOAT
-        inputs = [
-            info("input_ids", ints, ["B", "S"]),
-            info("lengths", ints, ["B"]),
-            info("spans", floats, ["B", "K", "S"]),
-        ]
-        outputs = [info(head, floats, ["B", "K", labels]) for head, labels in heads.items()]
+        return [SPANS], [info(head, FLOATS, ["B", "K", labels]) for head, labels in heads.items()]
+
+    def reader(self) -> Values:
+        """The two last columns stay float32: they cost nothing, and a span is decided by small differences."""
+        g = self.g
+        logits = g.add("MatMul", [self.encoded("token_types"), g.constant(self.w["outputs.weight"].T)])
+        g.add("Add", [logits, self.const("outputs.bias")], outputs=["bounds"])
+        return [info("token_types", INTS, ["B", "S"])], [info("bounds", FLOATS, ["B", "S", 2])]
+
+    def text_encoder(self) -> Values:
+        g = self.g
+        pooled = g.add("Squeeze", [g.add("MatMul", ["spans", self.encoded()]), g.constant(np.array([1]))])
+        g.add("LpNormalization", [pooled], outputs=["embedding"], axis=-1, p=2)
+        return [SPANS], [info("embedding", FLOATS, ["B", self.encoder.hidden])]
+
+    def model(self, values: Values, *, observe: bool) -> onnx.ModelProto:
+        """The graph of what was added, with these inputs beside ids and lengths, and these outputs."""
+        inputs = [info("input_ids", INTS, ["B", "S"]), info("lengths", INTS, ["B"]), *values[0]]
+        outputs = list(values[1])
         if observe:
-            outputs += [info(name, floats, None) for name in dict.fromkeys(self.observed.values())]
+            outputs += [info(name, FLOATS, None) for name in dict.fromkeys(self.observed.values())]
         return helper.make_model(
-            helper.make_graph(g.nodes, "gretchen", inputs, outputs, g.constants),
+            helper.make_graph(self.g.nodes, "gretchen", inputs, outputs, self.g.constants),
             opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid(MS, 1)],
             ir_version=10,
             producer_name="gretchen",
         )
 
 
-def build(
-    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int], ranges: Ranges | None = None
+Build = Callable[[Builder], Values]
+
+
+def classifier(heads: Mapping[str, int]) -> Build:
+    """The builder of a classifier; `heads` is name -> number of labels."""
+    return lambda builder: builder.classifier(heads)
+
+
+def build_of(
+    make: Build, weights: Mapping[str, Floats], config: Mapping[str, Any], ranges: Ranges | None = None
 ) -> onnx.ModelProto:
-    """The model to serve: int8 with `ranges`, float32 without. `heads` is name -> number of labels, `config` BERT's."""
-    return Builder(weights, Encoder.of(config), ranges).build(heads, observe=False)
+    """The model to serve: int8 with `ranges`, float32 without. `make` is `classifier(heads)`, `Builder.reader` or
+    `Builder.text_encoder`, `config` BERT's.
+    """
+    builder = Builder(weights, Encoder.of(config), ranges)
+    return builder.model(make(builder), observe=False)
 
 
-def build_observed(
-    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int]
+def observed_of(
+    make: Build, weights: Mapping[str, Floats], config: Mapping[str, Any]
 ) -> tuple[onnx.ModelProto, dict[str, str]]:
     """The float32 model with every matmul's input as an output, and matmul name -> that output's name."""
     builder = Builder(weights, Encoder.of(config), None)
-    return builder.build(heads, observe=True), builder.observed
+    return builder.model(make(builder), observe=True), builder.observed
+
+
+def build(
+    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int], ranges: Ranges | None = None
+) -> onnx.ModelProto:
+    """`build_of` a classifier."""
+    return build_of(classifier(heads), weights, config, ranges)

@@ -19,22 +19,32 @@ FEWEST_TEXTS = 3
 def measure_ranges(
     weights: Mapping[str, graph.Floats], config: Mapping[str, Any], heads: Mapping[str, int], items: Iterable[Item]
 ) -> dict[str, graph.Range]:
-    """The least and greatest value at the input of each matmul over the items, one at a time: padding is not measured.
+    """`ranges_over` the items of a classifier, one at a time: padding is not measured."""
+    batches = (collate([item], 0, "mean") for item in items)
+    feeds = ({"input_ids": b.input_ids, "lengths": b.lengths, "spans": b.spans} for b in batches)
+    return ranges_over(feeds, graph.classifier(heads), weights, config)
+
+
+def ranges_over(
+    feeds: Iterable[Mapping[str, Any]],
+    make: graph.Build,
+    weights: Mapping[str, graph.Floats],
+    config: Mapping[str, Any],
+) -> dict[str, graph.Range]:
+    """The least and greatest value at the input of each matmul over the feeds, which should hold no padding.
 
     Min-max, not percentiles: clipping the few large activations of a transformer costs more than coarse steps. Where
     those few lie in the same channels for every text (before the feed-forward's first matmul), their size is moved into
     the weights.
     """
-    model, observed = graph.build_observed(weights, config, heads)
+    model, observed = graph.observed_of(make, weights, config)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = list(dict.fromkeys(observed.values()))
     low: dict[str, graph.Floats] = {}
     high: dict[str, graph.Floats] = {}
-    for item in items:
-        batch = collate([item], 0, "mean")
-        feed = {"input_ids": batch.input_ids, "lengths": batch.lengths, "spans": batch.spans}
+    for feed in feeds:
         for name, values in zip(names, session.run(names, feed), strict=True):
             channels = values.reshape(-1, values.shape[-1])
             low[name] = np.minimum(low.get(name, 0), channels.min(0))
@@ -89,7 +99,21 @@ def compare(head: str, metric: str, before: Mapping[str, Any], after: Mapping[st
     return Loss(head, metric, before[metric], after[metric], drops)
 
 
-def check_gate(losses: Iterable[Loss], *, force: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """What one figure of a set lost by quantization, in points of 1."""
+
+    head: str
+    metric: str
+    before: float
+    after: float
+
+    def faults(self) -> list[str]:
+        fell = self.before - self.after > METRIC_DROP + 1e-9
+        return [f"{self.head} {self.metric} {self.before:.4f} -> {self.after:.4f}"] if fell else []
+
+
+def check_gate(losses: Iterable[Loss | Fall], *, force: bool) -> list[str]:
     """The faults, if any and if forced (they go into the manifest); raises GateRefused otherwise."""
     faults = [fault for loss in losses for fault in loss.faults()]
     if faults and not force:

@@ -69,6 +69,16 @@ def report(questions: Sequence[Question], reads: Sequence[Read], threshold: floa
     return told
 
 
+def reports(questions: Sequence[Question], reads: Sequence[Read], threshold: float | None = None) -> dict[str, Any]:
+    """A report a set."""
+    sets: dict[str, tuple[list[Question], list[Read]]] = {}
+    for question, read in zip(questions, reads, strict=True):
+        asked, said = sets.setdefault(question.source, ([], []))
+        asked.append(question)
+        said.append(read)
+    return {name: report(asked, said, threshold) for name, (asked, said) in sets.items()}
+
+
 def interval(values: npt.NDArray[Any], seed: int = 0) -> tuple[float, float]:
     """The 95% bootstrap interval of the mean over questions."""
     rng = np.random.default_rng(seed)

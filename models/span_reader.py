@@ -1,0 +1,77 @@
+"""The reader's network: BERT and a start and an end logit a token, written and loaded as Hugging Face does.
+
+What `save` writes is a BertForQuestionAnswering: `AutoModelForQuestionAnswering.from_pretrained` loads it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering
+from transformers.utils import logging
+
+from models import methods
+from models.errors import InputError
+
+
+class SpanReader(nn.Module):  # type: ignore[misc]
+    """Start and end logits [B, S] of input_ids [B, S], mask [B, S] and token_types [B, S]; padding's are -inf."""
+
+    def __init__(self, model: BertForQuestionAnswering) -> None:
+        super().__init__()
+        self.encoder: nn.Module = model.bert
+        self.outputs: nn.Module = model.qa_outputs
+        self.config = model.config
+
+    def forward(
+        self, input_ids: torch.Tensor, mask: torch.Tensor, token_types: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask, token_type_ids=token_types).last_hidden_state
+        logits = self.outputs(hidden).float().masked_fill(mask.unsqueeze(-1) == 0, float("-inf"))
+        start, end = logits.unbind(-1)
+        return start, end
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
+        """Takes the names that `save` writes."""
+        return super().load_state_dict({renamed(name): value for name, value in state_dict.items()}, *args, **more)
+
+
+def from_base(base: Path, dropout: float, max_tokens: int) -> SpanReader:
+    """A pretrained BERT with a fresh head, or a reader to go on from. Raises InputError for what is neither.
+
+    Attention dropout is off: it costs the fast kernel and gained nothing.
+    """
+    logging.set_verbosity_error()  # that the head is fresh and the pooler unused is no news
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForQuestionAnswering.from_pretrained(
+            base, attention_probs_dropout_prob=0.0, hidden_dropout_prob=dropout
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
+    if not isinstance(model, BertForQuestionAnswering):
+        raise InputError(f"{base}: a {type(model).__name__}; the exported graph is BERT's, give a BERT-like base")
+    if model.config.max_position_embeddings < max_tokens:
+        raise InputError(
+            f"{base} reads {model.config.max_position_embeddings} tokens, the task wants {max_tokens}; lower its"
+            " max_tokens"
+        )
+    return SpanReader(model)
+
+
+def save(network: SpanReader, directory: Path) -> None:
+    """config.json and model.safetensors, LoRA's updates merged; the caller makes it atomic."""
+    network.config.architectures = ["BertForQuestionAnswering"]
+    network.config.to_json_file(directory / "config.json")
+    weights = {f"bert.{name}": value for name, value in methods.merged(network.encoder).state_dict().items()}
+    weights |= {f"qa_outputs.{name}": value for name, value in network.outputs.state_dict().items()}
+    contiguous = {name: value.contiguous() for name, value in weights.items()}
+    save_file(contiguous, directory / "model.safetensors", metadata={"format": "pt"})
+
+
+def renamed(name: str) -> str:
+    """Hugging Face's name of a weight as the network (and the graph's builder) names it."""
+    return name.replace("bert.", "encoder.", 1).replace("qa_outputs.", "outputs.", 1)

@@ -1,0 +1,177 @@
+"""A reader from questions to a served artifact, on a tiny random BERT. Needs the [train] extra."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training wants the [train] extra")
+pytest.importorskip("transformers", reason="training wants the [train] extra")
+
+from safetensors.numpy import load_file  # noqa: E402
+
+from models import span_reader  # noqa: E402
+from models.errors import InputError  # noqa: E402
+from models.finetune_reader import finetune_reader, items_of, loss_of, tokenizer_of  # noqa: E402
+from models.loop import Surroundings  # noqa: E402
+from models.questions import Questions, load_questions  # noqa: E402
+from models.tasks import Task, load_task  # noqa: E402
+from models.windows import Specials  # noqa: E402
+
+TASK = """
+name = "tiny-reader"
+kind = "reader"
+max_tokens = 24
+
+[reader]
+stride = 4
+max_question_tokens = 4
+max_answer_tokens = 3
+
+[[sources]]
+name = "companies"
+reader = "squad"
+license = "made up"
+use = "train"
+files = { all = "companies.json" }
+test_share = 0.2
+dev_share = 0.2
+
+[training]
+epochs = 6
+batch_size = 16
+learning_rate = 2e-3
+head_learning_rate = 5e-3
+seed = 3
+"""
+FILLERS = ["shares", "flat", "today", "deal", "zebra", "quark", "rise", "fall"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Who: the company that a passage names, of two words or of one; some passages name none, some need two windows."""
+    path = tmp_path_factory.mktemp("reading")
+    rng = random.Random(2)
+    paragraphs = []
+    for n in range(260):
+        before, after = (" ".join(rng.choices(FILLERS, k=rng.randint(1, 10))) for _ in range(2))
+        name = "" if n % 4 == 0 else rng.choice(["acme", "globex profit"])
+        start = len(before) + 1
+        answers = [{"text": name, "answer_start": start}] * 2 if name else []
+        asked = {"id": str(n), "question": "and deal", "answers": answers, "is_impossible": not name}
+        paragraphs.append({"context": f"{before} {name} {after}", "qas": [asked]})
+    (path / "companies.json").write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    (path / "tiny.toml").write_text(TASK)
+    return path
+
+
+@pytest.fixture(scope="module")
+def task(data: Path) -> Task:
+    return load_task(str(data / "tiny.toml"))
+
+
+@pytest.fixture(scope="module")
+def questions(task: Task, data: Path) -> Questions:
+    return load_questions(task, data)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def run(task: Task, questions: Questions, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reader") / "run"
+    finetune_reader(task, questions, tiny_base, path, task.training)
+    return path
+
+
+def test_it_learns_to_read_and_to_say_that_no_passage_answers(run: Path) -> None:
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    best = max(log, key=lambda line: float(line["score"]))
+    told = best["dev"]["companies"]
+    assert len(log) == 6 and told["f1"] > 0.85 and told["em"] > 0.75 and told["no_answer_auroc"] > 0.9
+    assert {path.name for path in (run / "best").iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_what_is_saved_is_hugging_faces_question_answering_model(run: Path, tiny_base: Path) -> None:
+    from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering
+
+    model = AutoModelForQuestionAnswering.from_pretrained(run / "best").eval()
+    assert isinstance(model, BertForQuestionAnswering)
+    ours = span_reader.from_base(run / "best", 0.0, 24).eval()
+    ids = torch.randint(4, 60, (2, 12))
+    types = (torch.arange(12) > 4).long().expand(2, 12)
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        start, end = ours(ids, mask, types)
+        theirs = model(input_ids=ids, attention_mask=mask, token_type_ids=types)
+    torch.testing.assert_close(start, theirs.start_logits)
+    torch.testing.assert_close(end, theirs.end_logits)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_reader_killed_and_resumed_is_one_that_was_not(
+    method: str, task: Task, questions: Questions, tiny_base: Path, tmp_path: Path
+) -> None:
+    training = replace(task.training, epochs=2, method=method)
+
+    def kill(done: int, total: int, word: str) -> None:
+        if done == total // 2 + 2:
+            raise Killed
+
+    finetune_reader(task, questions, tiny_base, tmp_path / "whole", training)
+    with pytest.raises(Killed):
+        around = Surroundings(progress=kill, checkpoint_s=0)
+        finetune_reader(task, questions, tiny_base, tmp_path / "cut", training, around)
+    finetune_reader(task, questions, tiny_base, tmp_path / "cut", training, resume=True)
+    whole, cut = (load_file(tmp_path / run / "last" / "model.safetensors") for run in ("whole", "cut"))
+    for name, weights in whole.items():
+        np.testing.assert_allclose(cut[name], weights, atol=1e-6, err_msg=name)
+
+
+def test_unusable_bases_options_and_data_are_refused(
+    task: Task, questions: Questions, tiny_base: Path, tmp_path: Path
+) -> None:
+    def attempt(base: Path = tiny_base, asked: Questions = questions, of: Task = task, **options: Any) -> None:
+        finetune_reader(of, asked, base, tmp_path / "run", replace(task.training, **options))
+
+    with pytest.raises(InputError, match="no encoder can be loaded"):
+        attempt(base=tmp_path)
+    with pytest.raises(InputError, match="reads 48 tokens, the task wants 64; lower its max_tokens"):
+        attempt(of=replace(task, max_tokens=64))
+    with pytest.raises(InputError, match="'prefix', which no reader's graph knows; use full, lora, adalora"):
+        attempt(method="prefix")
+    with pytest.raises(InputError, match="0 windows to train on"):
+        attempt(asked=Questions())
+
+
+def test_the_loss_takes_any_annotators_span_and_falls_with_its_chance() -> None:
+    start, end = torch.full((1, 4), -20.0), torch.full((1, 4), -20.0)
+    start[0, 1] = end[0, 2] = 0
+    assert loss_of(start, end, [[(1, 2, 1.0)]]).item() == pytest.approx(0, abs=1e-4)
+    # half of the annotators: -log(1/2) / 2
+    assert loss_of(start, end, [[(1, 2, 0.5), (3, 3, 0.5)]]).item() == pytest.approx(0.3466, abs=1e-3)
+    assert loss_of(start, end, [[(0, 0, 1.0)]]).item() == pytest.approx(20, abs=1e-3)
+
+
+def test_every_window_of_a_long_passage_is_learned_from_and_answers_lie_where_they_stand(
+    task: Task, questions: Questions, tiny_base: Path
+) -> None:
+    tokenizer = tokenizer_of(tiny_base)
+    asked = questions.examples["train"]
+    items = items_of(asked, tokenizer, Specials.of(tokenizer, "tiny"), task)
+    assert len(items) > len(asked) and max(len(item.ids) for item in items) <= 24
+    for item in items:
+        question = asked[item.question]
+        for first, last, share in item.spans:
+            assert share == 1.0
+            if first:
+                pieces = item.window.offsets[first - item.window.first : last + 1 - item.window.first]
+                assert question.passage[pieces[0][0] : pieces[-1][1]] == question.answer_texts[0]
+    answered = {item.question for item in items if item.spans[0][0]}
+    assert answered == {n for n, question in enumerate(asked) if question.answers}
