@@ -3,10 +3,15 @@
 import pytest
 from entity_stream import DAY, HOUR, burst, fold, ordinary, seen, stream
 
-from streams.news.looks import dither, looks
-from streams.news.windows import WindowState, decode_state, encode_state
+from streams.news.looks import Look, dither
+from streams.news.looks import looks as looks_of
+from streams.news.windows import Detector, WindowState, decode_state, encode_state
 
 WINDOWS_S = (900.0, 3600.0, 7200.0)
+
+
+def looks(state: WindowState, windows_s: tuple[float, ...]) -> list[Look]:
+    return looks_of(state, "negatives", state.detectors.get("negatives", Detector()), windows_s)
 
 
 def test_a_surge_surprises_more_than_an_ordinary_hour() -> None:
@@ -18,7 +23,7 @@ def test_a_surge_surprises_more_than_an_ordinary_hour() -> None:
 
 def test_only_windows_with_clearly_more_than_expected_are_looked_at() -> None:
     state, _ = fold(stream(ordinary(10, a_day=300), [(10 * DAY, "negative")]))
-    assert all(look.negatives > look.expected for look in looks(state, WINDOWS_S))
+    assert all(look.observed > look.expected for look in looks(state, WINDOWS_S))
     assert looks(WindowState(entity="Nokia"), WINDOWS_S) == []
 
 
