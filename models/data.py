@@ -81,7 +81,8 @@ class Corpus:
         for counts, done in ((self.skipped, "skipped, "), (self.noticed, "")):
             for (source, reason), n in sorted(counts.items()):
                 places = self.places.get((source, reason), [])
-                lines.append(f"{source}: {n} {done}{reason} ({'; '.join(places)}{'; …' if n > len(places) else ''})")
+                shown = "; ".join([*places, *(["…"] if n > len(places) else [])])
+                lines.append(f"{source}: {n} {done}{reason}" + (f" ({shown})" if places else ""))
         return lines
 
     def of(self, split: str, source: str) -> list[Example]:
@@ -123,7 +124,7 @@ def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: 
         elif split == "train" and key in held["dev"]:
             corpus.skip(source.name, "also in dev", same(row, held["dev"][key]))
         elif split == "train" and hash_share("keep " + key) >= source.train_share:
-            corpus.skip(source.name, "not in the share used", row.where)
+            corpus.skipped[source.name, "not in the share used"] += 1
         elif targets := targets_of(row, source, heads, corpus):
             corpus.examples[split].append(Example(row.text, targets, source.name))
             found.update(target.label for target in targets if target.head == source.head)

@@ -11,43 +11,91 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data import OUTLIER, Example
-from models.engines import Engine, Request
-from models.metrics import Floats, Ints, auroc, classification, softmax
+from models.engines import Encoded, Engine, Prediction, Request
+from models.errors import ArtifactError
+from models.metrics import Floats, Ints, auroc, classification, reliability, softmax
+from models.tasks import Head
 
 CHUNK = 64
 WRONG_ANSWER_PRICE = 3.0  # in hand-overs to a person
 
 
 class Scored(NamedTuple):
-    """Probabilities [n, labels] and labels [n] of one head over examples, in their order."""
+    """Probabilities [n, labels] and labels [n] of one head over examples, in their order.
+
+    `examples` [n] numbers the example that a row is of: entities of one text share a number. None: each row its own.
+    """
 
     probabilities: Floats
     labels: Ints
+    examples: Ints | None = None
+
+    def known(self) -> "Scored":
+        """Without the outliers."""
+        kept = self.labels != OUTLIER
+        of = None if self.examples is None else self.examples[kept]
+        return Scored(self.probabilities[kept], self.labels[kept], of)
 
 
 def score(engine: Engine, examples: Sequence[Example]) -> dict[str, Scored]:
-    """Head -> what the engine said for every target of full weight. An unscored span (past the cut) is left out."""
+    """Head -> what the engine said for every target of full weight. A head that the engine lacks is left out."""
     rows: dict[str, list[npt.NDArray[np.float32]]] = {}
-    labels: dict[str, list[int]] = {}
+    labels: dict[str, list[tuple[int, int]]] = {}
     for start in range(0, len(examples), CHUNK):
         part = examples[start : start + CHUNK]
         requests = [Request(e.text, tuple(t.span for t in e.targets if t.span)) for e in part]
-        for example, prediction in zip(part, engine.infer(engine.encode(requests)), strict=True):
+        for n, (example, prediction) in enumerate(zip(part, engine.infer(engine.encode(requests)), strict=True), start):
             k = -1
             for target in example.targets:
                 k += target.span is not None
-                if target.weight != 1.0 and target.label != OUTLIER:
+                if target.head not in prediction or (target.weight != 1.0 and target.label != OUTLIER):
                     continue
                 said = prediction[target.head]
                 rows.setdefault(target.head, []).append(said[k] if target.span else said)
-                labels.setdefault(target.head, []).append(target.label)
-    return {head: Scored(np.array(rows[head], np.float64), np.array(labels[head])) for head in rows}
+                labels.setdefault(target.head, []).append((target.label, n))
+    return {head: Scored(np.array(rows[head], np.float64), *np.array(labels[head]).T) for head in rows}
+
+
+class Aligned:
+    """An engine that says its labels in the order of the data's: an artifact of other make may have another."""
+
+    def __init__(self, engine: Engine, heads: Mapping[str, Head]) -> None:
+        self.labels = {head: heads[head].labels for head in engine.labels if head in heads}
+        self.version, self.max_tokens, self.encode = engine.version, engine.max_tokens, engine.encode
+        self._infer = engine.infer
+        self._order = {head: [engine.labels[head].index(label) for label in own] for head, own in self.labels.items()}
+
+    def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
+        return [{head: said[head][..., order] for head, order in self._order.items()} for said in self._infer(encoded)]
+
+
+def aligned(engine: Engine, heads: Mapping[str, Head], whose: str) -> Aligned:
+    """The engine's heads that the data has labels for. Raises ArtifactError where `whose` labels are others."""
+    shared = engine.labels.keys() & heads.keys()
+    if not shared:
+        raise ArtifactError(
+            f"{whose} has the heads {', '.join(engine.labels)}, the data has labels for {', '.join(heads)};"
+            " give the --task or the --head that it is of"
+        )
+    for head in sorted(shared):
+        own, wanted = engine.labels[head], heads[head].labels
+        if differing := sorted(set(own) ^ set(wanted)):
+            lacking = [label for label in wanted if label in differing]
+            odd = [label for label in own if label in differing]
+            raise ArtifactError(
+                f"{whose}: head {head} has other labels: it lacks {listed(lacking)} and has {listed(odd)};"
+                " give the --task that it is of, or import it again with --labels THEIRS=OURS"
+            )
+    return Aligned(engine, heads)
+
+
+def listed(labels: Sequence[str]) -> str:
+    return ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "") or "none"
 
 
 def report(scored: Scored, names: tuple[str, ...]) -> dict[str, Any]:
     """The head's full report over the texts whose label is known."""
-    known = scored.labels != OUTLIER
-    probabilities, labels = scored.probabilities[known], scored.labels[known]
+    probabilities, labels, _ = scored.known()
     full = classification(probabilities.argmax(-1), labels, names)
     full["ece"] = round(calibration_error(probabilities, labels), 4)
     return full
@@ -55,14 +103,8 @@ def report(scored: Scored, names: tuple[str, ...]) -> dict[str, Any]:
 
 def calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:
     """Expected calibration error: confidence against accuracy in equal bins of confidence (Guo et al. 2017)."""
-    confidence, right = probabilities.max(-1), probabilities.argmax(-1) == labels
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(confidence[bin_of == n].mean() - right[bin_of == n].mean()) * (bin_of == n).mean()
-        for n in range(bins)
-        if (bin_of == n).any()
-    ]
-    return float(np.sum(gaps))
+    told = reliability(probabilities, labels, bins)
+    return float(sum(abs(one["confidence"] - one["accuracy"]) * one["n"] for one in told) / max(len(labels), 1))
 
 
 def fit_temperature(scored: Scored) -> float:
@@ -135,4 +177,15 @@ def by_source(examples: list[Example]) -> dict[str, list[Example]]:
 
 
 def joined(parts: Sequence[Scored]) -> Scored:
-    return Scored(np.concatenate([p.probabilities for p in parts]), np.concatenate([p.labels for p in parts]))
+    """As of one list of examples: their numbers go on from part to part."""
+    numbers: list[Ints] = []
+    start = 0
+    for part in parts:
+        own = np.arange(len(part.labels)) if part.examples is None else part.examples
+        numbers.append(own + start)
+        start += int(own.max(initial=-1)) + 1
+    return Scored(
+        np.concatenate([p.probabilities for p in parts]),
+        np.concatenate([p.labels for p in parts]),
+        np.concatenate(numbers),
+    )

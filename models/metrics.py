@@ -1,4 +1,4 @@
-"""Precision, recall, F1 per label, calibration, abstention: plain numpy, from probabilities and labels."""
+"""Precision, recall, F1, confusion, calibration, risk against coverage: plain numpy, from probabilities and labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,6 +39,53 @@ def classification(predicted: Ints, labels: Ints, names: tuple[str, ...]) -> dic
         "macro_f1": round(float(np.mean(f1)), 4) if f1 else 0.0,
         "labels": per_label,
     }
+
+
+def averages(full: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of a `classification`: micro, macro (over the labels that occur), weighted by support.
+
+    One label a text: the micro three are all the accuracy.
+    """
+    rows = [scores for scores in full["labels"].values() if scores["support"]]
+    kinds = ("precision", "recall", "f1")
+    table = np.array([[scores[kind] for kind in kinds] for scores in rows]).reshape(-1, 3)
+    support = np.array([scores["support"] for scores in rows], float)
+    macro = table.mean(0) if rows else np.zeros(3)
+    weighted = support @ table / support.sum() if rows else np.zeros(3)
+    told = {"micro": np.full(3, full["accuracy"]), "macro": macro, "weighted": weighted}
+    return {name: {k: round(float(v), 4) for k, v in zip(kinds, three, strict=True)} for name, three in told.items()}
+
+
+def confusion(predicted: Ints, labels: Ints, count: int) -> Ints:
+    """Texts of true label (row) by predicted label (column), int [count, count]."""
+    return np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
+
+
+def reliability(probabilities: Floats, labels: Ints, bins: int = 15) -> list[dict[str, float]]:
+    """Mean confidence, accuracy and count a bin of confidence, the empty left out: equal bins (Guo et al. 2017)."""
+    confidence, right = probabilities.max(-1), probabilities.argmax(-1) == labels
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "confidence": float(confidence[inside].mean()),
+            "accuracy": float(right[inside].mean()),
+            "n": int(inside.sum()),
+        }
+        for inside in (bin_of == n for n in range(bins))
+        if inside.any()
+    ]
+
+
+def risk_coverage(probabilities: Floats, labels: Ints) -> tuple[Floats, Floats]:
+    """Coverage 1/n .. 1 and, of as many texts, those answered with the greatest confidence, the share answered wrong.
+
+    Equal confidences are answered together (each gets the mean risk of its group), so the order given is no matter.
+    """
+    confidence, wrong = probabilities.max(-1), (probabilities.argmax(-1) != labels).astype(float)
+    _, group = np.unique(-confidence, return_inverse=True)
+    shared = np.bincount(group, wrong) / np.bincount(group)
+    counts = np.arange(1, len(labels) + 1)
+    return counts / max(len(labels), 1), np.cumsum(shared[np.sort(group)]) / counts
 
 
 def scores_of(heads: Mapping[str, Head], predictions: Mapping[str, tuple[Floats, Ints]]) -> dict[str, dict[str, float]]:

@@ -2,39 +2,55 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from models.errors import ArtifactError
-from streams.commands.models.inputs import data_option, load
-from streams.commands.models.reports import print_reports
+from streams.commands.models.measured import Chosen, data_options, measured_on
+from streams.commands.models.reports import print_report
 
 
 @click.command("evaluate")
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.option("--task", help="The task; by default the artifact's own.")
-@data_option
-@click.option("--split", type=click.Choice(["dev", "test"]), default="test", show_default=True)
+@data_options
+@click.option("--report", "into", type=click.Path(path_type=Path), help="Write report.json, .md and pictures there.")
+@click.option("--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Of the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
-def command(artifact: Path, task: str | None, data: Path, split: str, as_json: bool) -> None:
-    """Measure ARTIFACT as it is served."""
+def command(artifact: Path, into: Path | None, resamples: int, as_json: bool, **chosen: Any) -> None:
+    """Measure ARTIFACT as it is served: figures with intervals, calibration, confusion, abstention, speed."""
     from models.artifact import load_artifact
     from models.engines.onnx import OnnxEngine
-    from models.evaluate import by_source, measure
+    from models.evaluate import aligned
+    from models.report import full_report
 
     loaded = load_artifact(artifact)
-    declared, corpus, measured = load(task or loaded.config.task, data)
-    engine = OnnxEngine(loaded)
-    for name, labels in engine.labels.items():
-        if name not in declared.heads or declared.heads[name].labels != labels:
-            raise ArtifactError(
-                f"{artifact}: head {name} has other labels than task {declared.name}; give the --task it is of"
-            )
-    abstain = loaded.config.abstain
-    reports = measure(
-        engine, by_source(corpus.examples[split] + measured.examples[split]), abstain.threshold if abstain else None
-    )
+    measured = measured_on(loaded, Chosen(**chosen))
+    engine = aligned(OnnxEngine(loaded), measured.heads, str(artifact))
+    told = {
+        "artifact": loaded.version,
+        "bytes": sum(file.bytes for file in loaded.manifest.files.values()),
+        "data": measured.described,
+        "data_notes": measured.notes,
+        **full_report(engine, loaded.config, measured.sets, measured.dev, resamples=resamples,
+                      say=lambda line: click.echo(line, err=True)),
+    }  # fmt: skip
+    if into:
+        written = write(told, into)
+        click.echo(f"{into}: {', '.join(path.name for path in written)}", err=True)
     if as_json:
-        click.echo(json.dumps(reports, ensure_ascii=False))
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        print_reports(reports)
+        print_report(told)
+
+
+def write(told: dict[str, Any], into: Path) -> list[Path]:
+    """Raises InputError."""
+    from models.errors import InputError
+    from models.report_files import write_report
+
+    try:
+        return write_report(told, into)
+    except ImportError as error:
+        raise InputError(
+            f"{error.name or error} is not installed; pictures want it: pip install 'gretchen[train]'"
+        ) from None

@@ -46,8 +46,8 @@ def load(
     except ImportError as error:
         raise train_missing(error) from None
     for corpus in corpora:
-        for (source, reason), count in sorted(corpus.skipped.items()):
-            console.print(f"{source}: {count} skipped, {reason}", highlight=False)
+        for line in corpus.notes():
+            click.echo(line, err=True)
     return declared, corpora[0], corpora[1]
 
 
