@@ -2,7 +2,7 @@
 
 import click
 
-from streams.commands.models import average, evaluate, export, finetune, prune_vocabulary, zoo
+from streams.commands.models import average, compare, evaluate, export, finetune, prune_vocabulary, zoo
 
 
 @click.group()
@@ -16,6 +16,7 @@ for verb in (
     average.command,
     export.command,
     evaluate.command,
+    compare.command,
     zoo.list_,
     zoo.verify,
 ):
