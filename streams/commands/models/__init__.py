@@ -2,7 +2,7 @@
 
 import click
 
-from streams.commands.models import average, compare, evaluate, export, finetune, prune_vocabulary, zoo
+from streams.commands.models import average, compare, evaluate, export, finetune, prune_vocabulary, show, zoo
 
 
 @click.group()
@@ -17,7 +17,8 @@ for verb in (
     export.command,
     evaluate.command,
     compare.command,
-    zoo.list_,
+    show.list_,
+    show.show,
     zoo.verify,
 ):
     command.add_command(verb)

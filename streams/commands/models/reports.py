@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -53,7 +54,9 @@ def by_label(name: str, of: Mapping[str, Any]) -> Table:
     table = table_of(("label", "precision", "recall", "F1", "support"), [])
     table.title, table.title_justify = title, "left"
     for label, scores in shown:
-        table.add_row(label, *(f"{scores[key]:.3f}" for key in ("precision", "recall", "f1")), str(scores["support"]))
+        table.add_row(
+            escape(label), *(f"{scores[key]:.3f}" for key in ("precision", "recall", "f1")), str(scores["support"])
+        )
     table.add_section()
     for average, scores in of["averages"].items():
         table.add_row(average, *(f"{value:.3f}" for value in scores.values()), str(of["n"]))
@@ -112,5 +115,5 @@ def level(told: Mapping[str, Any]) -> str:
 def table_of(header: tuple[str, ...], rows: list[list[str]]) -> Table:
     table = Table(*header)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # a label in brackets is no markup
     return table
