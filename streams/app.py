@@ -70,7 +70,7 @@ def create_app(
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     for name, (topic, step) in steps.items():
         app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step))
-    watched = {ENTITY_SENTIMENTS: windows, GROUP_SENTIMENTS: groups, SURGES: storms}
+    watched = ((ENTITY_SENTIMENTS, windows), (GROUP_SENTIMENTS, groups), (SURGES, storms))
 
     async def tell_time() -> None:
         if app.ready:

@@ -232,10 +232,12 @@ async def alert_batch(desk: Desk, table: TopicTable, rules: Rules, batch: Batch)
     desk.finish(agent, SUMMARIES, batch)
 
 
-def ticks(desk: Desk, tables: dict[Topic, ExactTable], partitions: Callable[[Topic], Sequence[Any]]) -> list[Output]:
+def ticks(
+    desk: Desk, tables: Sequence[tuple[Topic, ExactTable]], partitions: Callable[[Topic], Sequence[Any]]
+) -> list[Output]:
     """A tick for each partition of this worker's in which an episode is open; `partitions` gives places to read by."""
     found, now_s = [], desk.clock().timestamp()
-    for topic, table in tables.items():
+    for topic, table in tables:
         for place in partitions(topic):
             key, decoder = (STORM, storm_open) if topic is SURGES else (OPEN, decode_open)
             opened = load(table, place, key, decoder)

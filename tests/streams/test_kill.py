@@ -24,18 +24,26 @@ pytestmark = [
 ]  # for a starved machine; a minute elsewhere
 
 NEWS, CHUNK = 5000, 1000
-SMALL_BATCHES = {"GRETCHEN_BATCH_RECORDS": "32", "GRETCHEN_LINGER_MS": "5"}
+SMALL_BATCHES = {"GRETCHEN_BATCH_RECORDS": "32", "GRETCHEN_LINGER_MS": "5", "GRETCHEN_TICK_S": "2"}
 
 LINES = (
     "half:scored-news",
     "sent:scored-news",
     "acked:score_news",
+    "half:group-sentiments",
+    "sent:group-sentiments",
+    "sent:surges",
     "half:summaries",
     "sent:summaries",
     "half:windows",
     "sent:windows",
     "kept:windows",
     "acked:watch_entities",
+    "sent:groups",
+    "kept:groups",
+    "acked:watch_groups",
+    "kept:storms",
+    "acked:group_surges",
     "sent:alerts",
     "kept:episodes",
     "acked:raise_alerts",
@@ -88,3 +96,4 @@ def test_a_kill_at_any_line_changes_nothing(kafka_settings: Settings, tmp_path: 
     found = judge(settings, flow)
     print(found)
     assert found["alerts raised"] >= len(LINES)
+    assert found["of storms"] >= 1

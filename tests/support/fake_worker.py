@@ -25,9 +25,11 @@ from streams.app import create_app
 from streams.chat.templates import load_templates
 from streams.desk import Desk
 from streams.exact import ExactApp
+from streams.news.rules import RuleBook
 from streams.run_worker import run_worker
 from streams.settings import load_settings
-from streams.news.rules import RuleBook
+
+SECTORS = {f"E{n:02d}": "tens" for n in range(10)}
 
 
 class Names:
@@ -90,7 +92,7 @@ def main() -> None:
     if "KILL_AT" in os.environ:
         arm(*os.environ["KILL_AT"].split(":"))
     settings, templates = load_settings(os.environ), load_templates()
-    book = RuleBook(sectors={f"E{n:02d}": "tens" for n in range(10)})
+    book = RuleBook(sectors=SECTORS)
     run_worker(
         settings,
         lambda registry: create_app(

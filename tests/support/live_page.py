@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from models.errors import BrokerUnavailable
-from streams.records import Question
-from streams.web.app import create_app
+from streams.news.windows import WindowState
+from streams.records import AlertAction, Question
+from streams.web.app import Reach, create_app
 from streams.web.board import Board
 from streams.web.guard import Allowance
 from streams.web.hub import Hub, pump
@@ -30,6 +31,8 @@ class LivePage:
         self.hub = Hub(self.board, now_ms, most)
         self.allowance = allowance
         self.asked: list[Question] = []
+        self.acted: list[AlertAction] = []
+        self.states: dict[str, WindowState] = {}
         self.answer: Callable[[Question], None] = lambda question: None
         self.broken = False
         self.socket: socket.socket = bind("127.0.0.1", port)
@@ -39,16 +42,29 @@ class LivePage:
         self.running = threading.Event()
 
     async def ask(self, question: Question) -> None:
-        if self.broken:
-            raise BrokerUnavailable("no Kafka answers at 127.0.0.1:9092; the question was not sent, try again")
+        self.reach_kafka()
         self.asked.append(question)
         self.answer(question)
+
+    async def act(self, action: AlertAction) -> None:
+        """What an operator did comes back as from the topic."""
+        self.reach_kafka()
+        self.acted.append(action)
+        self.board.add_action(action)
+
+    def read(self, key: str) -> WindowState | None:
+        self.reach_kafka()
+        return self.states.get(key)
+
+    def reach_kafka(self) -> None:
+        if self.broken:
+            raise BrokerUnavailable("no Kafka answers at 127.0.0.1:9092; nothing was sent, try again")
 
     async def run(self) -> None:
         self.loop = asyncio.get_running_loop()
         registry = CollectorRegistry()
         measure(self.hub, registry)
-        app = create_app(self.hub, self.ask, "127.0.0.1", self.allowance, registry)
+        app = create_app(self.hub, Reach(self.ask, self.act, self.read), "127.0.0.1", self.allowance, registry)
         self.server = Server(app, self.hub)
         pumping = asyncio.create_task(pump(self.hub, 0.05))
         self.loop.call_soon(self.running.set)

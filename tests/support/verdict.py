@@ -1,19 +1,37 @@
 """What must be true of Kafka's contents after any number of kills: read everything, compare with the pure functions."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from streams.news.alerts import EpisodeState, raise_once
-from streams.news.surge import SurgeRule, observe
-from streams.news.windows import BUCKET_S, FINE, WindowState, decode_state, summarize
-from streams.records import SENTIMENTS, Alert, EntityObservation, ScoredNews, Summary
+from streams.news.storms import StormRule, StormState, decode_storm, observe_surge, pass_time, summary_of
+from streams.news.summary import summarize
+from streams.news.surge import Watching, expire, fold, open_episodes
+from streams.news.windows import Live, WindowState, decode_state, seconds
+from streams.records import SENTIMENTS, Alert, EntityObservation, GroupSentiments, ScoredNews, Summary, Surge, Tick
 from streams.settings import Settings
 from streams.tables import unwrap
-from streams.topics import ALERTS, CHAT_ANSWERS, DEAD_LETTERS, ENTITY_SENTIMENTS, NEWS, SCORED_NEWS, SUMMARIES
+from streams.topics import (
+    ALERTS,
+    CHAT_ANSWERS,
+    DEAD_LETTERS,
+    ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    NEWS,
+    SCORED_NEWS,
+    SUMMARIES,
+    SURGES,
+)
+from streams.watching import GRACE_S, OPEN, Told, decode_open, entity_told, group_told
+from tests.support.fake_worker import SECTORS
 from tests.support.news_flow import NewsFlow
 from tests.support.topic_reader import Lying, read_topic
+
+WINDOW_S = 10_800.0  # all of a run lies within
+BY_ENTITY, IN_GROUPS = Watching(), Watching(())
 
 
 def judge(settings: Settings, flow: NewsFlow) -> dict[str, int]:
@@ -30,18 +48,25 @@ def judge(settings: Settings, flow: NewsFlow) -> dict[str, int]:
         f"{question}:answer" for question in flow.questions
     }
     once(read[ENTITY_SENTIMENTS.name])
+    once(read[GROUP_SENTIMENTS.name])
 
-    states, summaries = folded(read[ENTITY_SENTIMENTS.name])
+    states, summaries = folded(read[ENTITY_SENTIMENTS.name], EntityObservation, entity_told, BY_ENTITY)
     assert latest(read_topic(settings, f"{settings.app_id}-windows-changelog")) == states
-    told = {
-        entity: {s: state.window((FINE - 1) * BUCKET_S, column) for column, s in enumerate(SENTIMENTS)}
-        for entity, state in states.items()
-    }
-    assert told == {e: {s: counted[s] for s in SENTIMENTS} for e, counted in flow.counts().items()}
-    assert all((state.late, state.future, state.duplicates) == (0, 0, 0) for state in states.values())
+    assert counts_of(states) == {e: {s: counted[s] for s in SENTIMENTS} for e, counted in flow.counts().items()}
+    groups, _ = folded(read[GROUP_SENTIMENTS.name], GroupSentiments, group_told, IN_GROUPS)
+    assert latest(read_topic(settings, f"{settings.app_id}-groups-changelog")) == groups
+    counts, said = counts_of(groups), Counter(sentiment for *_, sentiment in flow.texts.values())
+    assert counts["all:"] == {s: said[s] for s in SENTIMENTS}
+    assert added(counts[key] for key in counts if key.startswith("topic:")) == counts["all:"]
+    in_sector = Counter(text[-1] for text in flow.texts.values() if any(entity in SECTORS for entity in text))
+    assert counts["sector:tens"] == {s: in_sector[s] for s in SENTIMENTS}
+    for state in [*states.values(), *groups.values()]:
+        assert (state.late, state.future, state.duplicates) == (0, 0, 0)
 
-    transitions = {record.ce_id: record for record in read[SUMMARIES.name] if record.ce_id.count(":") > 1}
-    assert once([*transitions.values()]).keys() == {summary.id for summary in summaries}
+    told = {record.ce_id: record for record in read[SUMMARIES.name] if b'"transition":null' not in record.value}
+    stormy = storms(read[SURGES.name], read_topic(settings, f"{settings.app_id}-storms-changelog"))
+    summaries += stormy
+    assert once([*told.values()]).keys() == {summary.id for summary in summaries}
     once(read[SUMMARIES.name])
 
     alerts = [msgspec.json.decode(record.value, type=Alert) for record in read[ALERTS.name]]
@@ -49,10 +74,11 @@ def judge(settings: Settings, flow: NewsFlow) -> dict[str, int]:
     assert Counter(alert.id for alert in alerts) == Counter(alert.id for alert in wanted)
     assert sorted(alerts, key=lambda alert: alert.id) == sorted(wanted, key=lambda alert: alert.id)
     copies = {topic: len(records) - len({r.ce_id for r in records}) for topic, records in read.items()}
-    return {"alerts raised": len(alerts), **copies}
+    storms_told = sum(alert.kind == "storm" for alert in alerts)
+    return {"alerts raised": len(alerts), "of storms": storms_told, **copies}
 
 
-OUTPUTS = (SCORED_NEWS, DEAD_LETTERS, CHAT_ANSWERS, ENTITY_SENTIMENTS, SUMMARIES, ALERTS)
+OUTPUTS = (SCORED_NEWS, DEAD_LETTERS, CHAT_ANSWERS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, SURGES, SUMMARIES, ALERTS)
 
 
 def once(records: list[Lying], but: str = "") -> dict[str, Lying]:
@@ -71,21 +97,67 @@ def without(value: bytes, field: str) -> Any:
     return decoded
 
 
-def folded(observations: list[Lying]) -> tuple[dict[str, WindowState], list[Summary]]:
-    """The states that the observations make in the order in which they lie, and the summaries of what changed."""
-    states: dict[str, WindowState] = {}
+def folded(
+    records: list[Lying], kind: Any, told: Callable[[Any], Told], watching: Watching
+) -> tuple[dict[str, WindowState], list[Summary]]:
+    """The states that the records make in the order in which they lie, and the summaries of what changed."""
+    lives: dict[str, Live] = {}
+    places: dict[str, int] = {}
     summaries = []
-    for record in observations:
-        observation = msgspec.json.decode(record.value, type=EntityObservation)
-        state, transitions = observe(states.get(observation.entity), observation, SurgeRule())
-        states[observation.entity] = state
-        summaries += [summarize(state, transition) for transition in transitions]
-    return states, summaries
+    for record in records:
+        if record.headers["ce_type"] == Tick.TYPE.encode():
+            now_s = seconds(msgspec.json.decode(record.value, type=Tick).at) - GRACE_S
+            for key in [key for key, partition in places.items() if partition == record.partition]:
+                state = lives[key].state
+                summaries += [summarize(state, each) for each in expire(state, now_s, watching)]
+            continue
+        one = told(msgspec.json.decode(record.value, type=kind))
+        live = lives.setdefault(one.key, Live(WindowState(entity=one.key, scope=one.scope)))
+        assert places.setdefault(one.key, record.partition) == record.partition
+        for sighting in one.sightings:
+            transitions = fold(live, sighting, watching, one.name)
+            summaries += [summarize(live.state, each) for each in transitions or ()]
+    return {key: live.settled() for key, live in lives.items()}, summaries
+
+
+def counts_of(states: dict[str, WindowState]) -> dict[str, dict[str, int]]:
+    return {
+        key: {s: state.window(WINDOW_S, column) for column, s in enumerate(SENTIMENTS)} for key, state in states.items()
+    }
+
+
+def added(counts: Any) -> dict[str, int]:
+    total: Counter[str] = Counter(dict.fromkeys(SENTIMENTS, 0))
+    for each in counts:
+        total.update(each)
+    return dict(total)
 
 
 def latest(changelog: list[Lying]) -> dict[str, WindowState]:
-    """What a worker with an empty store recovers."""
-    return {msgspec.json.decode(r.key or b""): decode_state(unwrap(r.value)[1]) for r in changelog}
+    """What a worker with an empty store recovers. Asserts that each partition knows its open episodes."""
+    values = {(r.partition, msgspec.json.decode(r.key or b"")): unwrap(r.value)[1] for r in changelog}
+    states = {(partition, key): decode_state(value) for (partition, key), value in values.items() if key != OPEN}
+    for partition in {partition for partition, _ in values}:
+        known = values.get((partition, OPEN))
+        opened = {key for (p, key), state in states.items() if p == partition and open_episodes(state)}
+        assert set(decode_open(known).keys if known else ()) == opened
+    return {key: state for (_, key), state in states.items()}
+
+
+def storms(surges: list[Lying], changelog: list[Lying]) -> list[Summary]:
+    """The summaries of the storms that the surges make in the order in which they lie; the table's value is held
+    against them."""
+    state, summaries = StormState(), []
+    for record in surges:
+        if record.headers["ce_type"] == Tick.TYPE.encode():
+            state, told = pass_time(state, seconds(msgspec.json.decode(record.value, type=Tick).at), StormRule())
+        else:
+            state, told = observe_surge(state, msgspec.json.decode(record.value, type=Surge), StormRule())
+        summaries += map(summary_of, told)
+    if changelog:
+        kept = decode_storm(unwrap(changelog[-1].value)[1])
+        assert msgspec.structs.replace(kept, seen_s=0.0) == state
+    return summaries
 
 
 def raised(summaries: list[Summary]) -> list[Alert]:
