@@ -1,22 +1,22 @@
 """What prefix-tuning and adapters add to an encoder, by which the weights they are written with are known again.
 
-Neither can be folded into the encoder's own weights: all that is theirs has `.added.` in its name.
+Neither can be folded into the encoder's own weights: all that is theirs has ADDED in its name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 from transformers import BertModel, DynamicCache
 
-MARK = ".added."
+from models.training import added_to
 
 
 class Prefixed(nn.Module):  # type: ignore[misc]
     """Keys and values of `length` positions before each layer's own (Li & Liang 2021; Liu et al. 2022).
 
-    The prefix is peft's, the way in is ours: with transformers 5 peft's own moves BERT's positions on by `length`, past
-    the end of a pruned position table, and lets BERT mask the wrong positions where a batch is padded.
+    The prefix is peft's, the way in is ours: peft's moves BERT's positions on by `length`, past the end of a position
+    table that was cut to what the task reads, and takes no others.
     """
 
     def __init__(self, bert: BertModel, length: int) -> None:
@@ -43,10 +43,9 @@ class Prefixed(nn.Module):  # type: ignore[misc]
             2, 3, 0, 4, 1, 5
         )  # [layer, key or value, B, heads, length, d]
         seen = torch.cat([attention_mask.new_ones(rows, length), attention_mask], dim=1)
-        bias = (1.0 - seen[:, None, None, :].to(flat.dtype)) * torch.finfo(flat.dtype).min
         return self.bert(
             input_ids=input_ids,
-            attention_mask=bias,
+            attention_mask=seen,
             position_ids=torch.arange(tokens, device=device)[None],
             past_key_values=DynamicCache([(key, value) for key, value in layers]),
         )
@@ -82,12 +81,6 @@ def add_bottlenecks(bert: BertModel, size: int) -> BertModel:
     return bert
 
 
-def kind_of(names: Iterable[str]) -> str:
-    """ "prefix", "adapter", or "" for an encoder that nothing was added to, by the names of its weights."""
-    marked = [name for name in names if MARK in f".{name}"]
-    return "" if not marked else "prefix" if any("added.embedding." in name for name in marked) else "adapter"
-
-
 def size_of(weights: Mapping[str, torch.Tensor]) -> int:
     """The prefix's length or the bottleneck's width."""
     ends = ("added.embedding.weight", "added.down.weight")
@@ -96,7 +89,7 @@ def size_of(weights: Mapping[str, torch.Tensor]) -> int:
 
 def rebuild(bert: BertModel, weights: Mapping[str, torch.Tensor]) -> nn.Module:
     """The encoder that these weights are of, still with `bert`'s own values."""
-    kind = kind_of(weights)
+    kind = added_to(weights)
     if kind == "prefix":
         return Prefixed(bert, size_of(weights))
     return add_bottlenecks(bert, size_of(weights)) if kind else bert

@@ -29,6 +29,7 @@ from models.engines import Engine
 from models.engines.onnx import OnnxEngine
 from models.errors import InputError
 from models.tasks import Task
+from models.training import added_to
 
 CALIBRATION_TEXTS = 1000
 SCHEME = (
@@ -192,11 +193,17 @@ def short(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
 
 def _weights(run: Path) -> tuple[dict[str, graph.Floats], dict[str, Any]]:
     try:
-        return load_file(run / "model.safetensors"), json.loads((run / "config.json").read_text())
+        weights, config = load_file(run / "model.safetensors"), json.loads((run / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(
             f"{run}: no fine-tuned model ({error}); wanted what 'gretchen models finetune' wrote (RUN/best)"
         ) from None
+    if method := added_to(weights):
+        raise InputError(
+            f"{run}: fine-tuned by {method}, whose parts can't be merged into a BERT's weights, and the graph knows no"
+            " others; wanted --method full, lora or adalora"
+        )
+    return weights, config
 
 
 def _sample(examples: list[Example], count: int) -> list[Example]:

@@ -19,7 +19,7 @@ from transformers import BertModel
 
 from models import added
 from models.errors import InputError
-from models.training import Training
+from models.training import ADDED, Training, added_to
 
 LEARNING_RATES = {"lora": 1e-3, "adalora": 2e-3, "prefix": 1e-2, "adapter": 1e-3}
 ADAPTER = "default"  # peft's name for the only one
@@ -32,7 +32,7 @@ def adapt(encoder: nn.Module, training: Training, total: int) -> nn.Module:
     Raises InputError if something of another method or size was added to it before.
     """
     size = training.prefix_length if training.method == "prefix" else training.bottleneck
-    had = added.kind_of(encoder.state_dict())
+    had = added_to(encoder.state_dict())
     if had and (had != training.method or added.size_of(encoder.state_dict()) != size):
         raise InputError(
             f"the base was fine-tuned by {had} (size {added.size_of(encoder.state_dict())}), the run wants"
@@ -47,7 +47,7 @@ def adapt(encoder: nn.Module, training: Training, total: int) -> nn.Module:
     elif not had:
         encoder = added.add_bottlenecks(encoder, size)
     for name, parameter in encoder.named_parameters():
-        parameter.requires_grad_(added.MARK in f".{name}")
+        parameter.requires_grad_(ADDED in f".{name}")
     return encoder
 
 

@@ -1,6 +1,6 @@
 """How to fine-tune: the task's [training] table, each key of which can be overridden on the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from models.errors import InputError
@@ -8,6 +8,7 @@ from models.errors import InputError
 METHODS = ("full", "lora", "adalora", "prefix", "adapter")
 PRECISIONS = ("float32", "bf16")
 CLASS_WEIGHTS = ("none", "balanced")
+ADDED = ".added."  # stands in the name of every weight that is no part of the encoder as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Training:
     class_weights: str | Mapping[str, Mapping[str, float]] = "none"
     focal_gamma: float = 0.0
     precision: str = "float32"
+
+
+def added_to(names: Iterable[str]) -> str:
+    """The method whose parts are still among weights of these names: "prefix", "adapter", or "" if none is."""
+    added = [name for name in names if ADDED in f".{name}"]
+    return "" if not added else "prefix" if any("added.embedding." in name for name in added) else "adapter"
 
 
 def check_training(training: Training, labels: Mapping[str, tuple[str, ...]], where: str) -> None:
