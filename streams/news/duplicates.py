@@ -68,7 +68,7 @@ class Memory:
         self._marks: dict[int, Seen] = {}
         self._bands: dict[tuple[int, bytes], Seen] = {}
         for each in seen:
-            self.add(each, each.at_s)
+            self.add(each, float("-inf"))
 
     def find(self, mark: int, at_s: float, text: bytes) -> Seen | None:
         """The remembered news that this one repeats."""

@@ -221,7 +221,7 @@ def advance(live: Live, sighting: Sighting, lateness_s: float) -> list[Mention]:
         if sighting.source:
             also_in(state, known.mark, sighting.source)
         return []
-    live.memory.add(Seen(mark, at_s, text), at_s if state.clock_s is None else state.clock_s)
+    live.memory.add(Seen(mark, at_s, text), EARLIEST_S if state.clock_s is None else state.clock_s)
     mention = Mention(at_s, SENTIMENTS.index(sighting.sentiment), sighting.tone, evidence_of(sighting, at_s))
     if not state.ahead and state.clock_s is not None and at_s <= state.clock_s + lateness_s:
         return [mention]
@@ -262,14 +262,22 @@ def evidence_of(sighting: Sighting, at_s: float) -> Evidence:
 
 def also_in(state: WindowState, mark: int, source: str) -> None:
     """Note one more source of a headline that is kept."""
-    source = source[:SOURCE_CHARS]
     for kept in (state.evidence, state.others):
         for place, each in enumerate(kept):
-            if fingerprint(each.news_id) != mark:
-                continue
-            if source != each.source and source not in each.also_in and len(each.also_in) < ALSO_IN:
-                kept[place] = msgspec.structs.replace(each, also_in=[*each.also_in, source])
-            return
+            if fingerprint(each.news_id) == mark:
+                kept[place] = credited(each, source[:SOURCE_CHARS])
+                return
+    for place, mention in enumerate(state.ahead):
+        if mention.evidence is not None and fingerprint(mention.evidence.news_id) == mark:
+            evidence = credited(mention.evidence, source[:SOURCE_CHARS])
+            state.ahead[place] = msgspec.structs.replace(mention, evidence=evidence)
+
+
+def credited(evidence: Evidence, source: str) -> Evidence:
+    """The headline with one more source, if it has not got it."""
+    if source == evidence.source or source in evidence.also_in or len(evidence.also_in) >= ALSO_IN:
+        return evidence
+    return msgspec.structs.replace(evidence, also_in=[*evidence.also_in, source])
 
 
 def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
