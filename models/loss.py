@@ -32,7 +32,8 @@ def loss_of(
         label = labels.clamp(min=0)
         picked = log_p.gather(1, label.unsqueeze(1)).squeeze(1)
         if gamma:
-            picked = picked * (1 - picked.exp()).clamp(min=0) ** gamma
+            unsure = (-torch.expm1(picked)).clamp(min=1e-6)  # at 0 a root has no slope
+            picked = picked * unsure**gamma
         each = -torch.where(known, picked, log_p.mean(dim=-1))
         if class_weights and head in class_weights:
             weights = weights * torch.where(known, class_weights[head][label], 1.0)

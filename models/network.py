@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel
+from transformers.utils import logging
 
 from models import added, methods
 from models.errors import InputError
@@ -43,6 +44,7 @@ def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> Sp
         model = load(Path(base), heads)
         model.dropout.p = dropout
         return model
+    logging.disable_progress_bar()  # of loading, beside our own
     try:
         encoder = AutoModel.from_pretrained(base, attention_probs_dropout_prob=0.0, add_pooling_layer=False)
     except (OSError, ValueError, TypeError) as error:

@@ -63,6 +63,8 @@ def check_training(training: Training, labels: Mapping[str, tuple[str, ...]], wh
         if getattr(training, key) < 0:
             raise InputError(f"{where}: {key} is {getattr(training, key)}; wanted 0 or more")
     weights = training.class_weights
+    if not labels and (weights != "none" or training.focal_gamma):
+        raise InputError(f"{where}: class_weights and focal_gamma are for a classifier's labels; this task has none")
     if isinstance(weights, str):
         if weights not in CLASS_WEIGHTS:
             raise InputError(
