@@ -327,7 +327,8 @@ def told(
 
 
 def threshold(state: WindowState, detector: Detector, verdict: Verdict, rule: SurgeRule) -> float | None:
-    """The smallest count that opens in the verdict's window, now; None where no count does."""
+    """The smallest count that opens in the verdict's window, now; at most the verdict's own if that opened, be it
+    because a shorter window in it is less likely still. None where no count decides."""
     if rule.kind not in COUNTS or verdict.span_s not in rule.windows_s:
         return None
     dispersion = detector.baseline.dispersion(state.head // PER_HOUR)
@@ -336,4 +337,5 @@ def threshold(state: WindowState, detector: Detector, verdict: Verdict, rule: Su
         look = count_look(state, counted, verdict.expected, dispersion, verdict.span_s, rule.windows_s)
         return verdict_of(state, detector, [look], look.surprise, rule).alarms <= rule.false_alarms
 
-    return float(bisect_left(range(10 * int(verdict.observed + verdict.expected) + 100), True, key=opens))
+    least = float(bisect_left(range(10 * int(verdict.observed + verdict.expected) + 100), True, key=opens))
+    return min(least, verdict.observed) if verdict.alarms <= rule.false_alarms else least
