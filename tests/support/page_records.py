@@ -2,7 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 
-from streams.records import Alert, Answer, EntitySentiment, Evidence, Origin, Question, ScoredNews, Sentiment, Summary
+from streams.news.groups import group_of
+from streams.news.windows import Live, Sighting, WindowState, advance, count
+from streams.records import (
+    Alert,
+    AlertAction,
+    Answer,
+    EntitySentiment,
+    Evidence,
+    Kind,
+    Origin,
+    Question,
+    ScoredNews,
+    Sentiment,
+    Series,
+    Severity,
+    Status,
+    Summary,
+)
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -46,23 +63,37 @@ def scored(
 
 
 def summary(
-    name: str, applied: int, index: float, minutes: int = 0, counts: tuple[int, int, int] = (1, 2, 3)
+    name: str,
+    applied: int,
+    index: float,
+    minutes: int = 0,
+    counts: tuple[int, int, int] = (1, 2, 3),
+    trend: float = 0.0,
+    z: float = 0.0,
 ) -> Summary:
+    """Of an entity by its name, or of a group by its key."""
+    key = name if name.startswith(("topic:", "sector:", "all:")) else name.lower()
+    group = group_of(key)
     return Summary(
-        id=f"{name.lower()}:{applied}",
-        entity=name.lower(),
-        name=name,
+        id=f"{key}:{applied}",
+        entity=key,
+        name=name if group.scope == "entity" else group.name,
+        scope=group.scope,
         at=NOON + timedelta(minutes=minutes),
         applied=applied,
         negatives=counts[0],
         neutrals=counts[1],
         positives=counts[2],
-        window_s=21_600,
+        window_s=3600,
         index=index,
+        trend=trend,
+        expected=0.4,
+        z=z,
+        sources=3,
     )
 
 
-def evidence(text: str, minutes: int = 0, url: str | None = None) -> Evidence:
+def evidence(text: str, minutes: int = 0, url: str | None = None, also_in: tuple[str, ...] = ()) -> Evidence:
     return Evidence(
         news_id=f"n{minutes}",
         at=NOON + timedelta(minutes=minutes),
@@ -70,31 +101,72 @@ def evidence(text: str, minutes: int = 0, url: str | None = None) -> Evidence:
         negative=0.97,
         source="Meridian Markets",
         url=url,
+        also_in=[*also_in],
     )
+
+
+SERIES = Series(bucket_s=300, values=[0.0] * 30 + [1.0, 0.0, 2.0, 1.0, 3.0, 2.0], expected=0.03, threshold=0.5)
 
 
 def alert(
     name: str,
-    status: str = "opened",
+    status: Status = "opened",
     minutes: int = 0,
-    severity: str = "critical",
+    severity: Severity = "critical",
     texts: tuple[str, ...] = ("Bad news",),
+    kind: Kind = "negatives",
+    observed: float = 9,
+    expected: float = 1.2,
+    series: Series | None = SERIES,
+    members: tuple[str, ...] = (),
+    held: str = "",
 ) -> Alert:
     return Alert(
         id=f"{name.lower()}-1:{status}",
         episode=f"{name.lower()}-1",
-        entity=name.lower(),
+        entity="storm:" if kind == "storm" else name.lower(),
         name=name,
-        status=status,  # type: ignore[arg-type]
-        severity=severity,  # type: ignore[arg-type]
+        scope="all" if kind == "storm" else "entity",
+        kind=kind,
+        rule="default",
+        status=status,
+        severity=severity,
         at=NOON + timedelta(minutes=minutes),
         opened_at=NOON,
         summary=f"{name}: 9 negative headlines in three hours where 1.2 are usual.",
-        observed=9,
-        expected=1.2,
+        observed=observed,
+        expected=expected,
         p_value=3.1e-6,
         evidence=[evidence(text, i) for i, text in enumerate(texts)],
+        series=series,
+        members=[*members],
+        held=held,
     )
+
+
+def action(kind: str, about: str, by: str = "Ada", minutes: int = 0, lasting_s: float = 7200) -> AlertAction:
+    """An ack of an episode; a mute or unmute of a stream."""
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    return AlertAction(
+        id=f"{kind.removeprefix('un')}:{about}",
+        kind=kind,  # type: ignore[arg-type]
+        entity=about,
+        episode=about if kind == "ack" else None,
+        until=at + timedelta(seconds=lasting_s) if kind == "mute" else None,
+        at=at,
+        by=by,
+    )
+
+
+def state(key: str, said: list[tuple[float, Sentiment, float, str]]) -> WindowState:
+    """A stream that heard (hours after NOON, verdict, tone, text) each."""
+    live = Live(WindowState(entity=key, name=group_of(key).name, scope=group_of(key).scope))
+    for offset, (hours, sentiment, tone, text) in enumerate(said):
+        at = NOON + timedelta(hours=hours)
+        heard = Sighting(0, offset, f"n{offset}", at, sentiment, tone, 0.9, text, "Meridian Markets", None)
+        for mention in advance(live, heard, lateness_s=90 * 86_400):
+            count(live.state, mention, lateness_s=90 * 86_400)
+    return live.settled()
 
 
 def question(id: str, text: str, conversation: str = "c1") -> Question:
