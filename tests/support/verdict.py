@@ -121,8 +121,13 @@ def folded(
 
 
 def counts_of(states: dict[str, WindowState]) -> dict[str, dict[str, int]]:
+    """Counted, or waiting for a second opinion on the date."""
     return {
-        key: {s: state.window(WINDOW_S, column) for column, s in enumerate(SENTIMENTS)} for key, state in states.items()
+        key: {
+            s: state.window(WINDOW_S, column) + sum(mention.column == column for mention in state.ahead)
+            for column, s in enumerate(SENTIMENTS)
+        }
+        for key, state in states.items()
     }
 
 
