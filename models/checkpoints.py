@@ -8,6 +8,7 @@ RUN/log.jsonl  a line an epoch
 
 import errno
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,10 +122,8 @@ def told(what: Path, run: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or f"os error {errno.ENOSPC}" in str(error)
-        reason = "the disk is full" if full else str(error)
-        raise TrainingFailed(
-            f"{what} can't be written: {reason}; {kept(run)}{', free some space' if full else ''}"
-        ) from error
+        reason = "the disk is full, free some space" if full else str(error)
+        raise TrainingFailed(f"{what} can't be written: {reason}; {kept(run)}") from error
 
 
 def kept(run: Path) -> str:
@@ -136,10 +135,17 @@ def kept(run: Path) -> str:
 
 
 def _cut_log(run: Path, evaluated: int) -> None:
-    """Drop the lines of evaluations after the checkpoint: they will be made again."""
+    """Drop the lines of evaluations after the checkpoint, which will be made again, and the line the disk cut short."""
     path = run / "log.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
-    path.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= evaluated))
+    path.write_text("".join(f"{line}\n" for line in lines if _step_of(line) <= evaluated))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def _parameters(optimizer: Optimizer) -> list[torch.nn.Parameter]:

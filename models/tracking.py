@@ -44,9 +44,15 @@ class WeightsAndBiases:
 
         named = run / "wandb.json"
         known = json.loads(named.read_text())["id"] if since and named.exists() else None
-        self._run = wandb.init(
-            project="gretchen", name=run.name, dir=str(run), config=dict(config), id=known, resume="allow"
-        )
+        try:
+            self._run = wandb.init(
+                project="gretchen", name=run.name, dir=str(run), config=dict(config), id=known, resume="allow",
+                settings=wandb.Settings(console="off"),  # what the terminal shows is no figure
+            )  # fmt: skip
+        except wandb.errors.Error as error:
+            raise InputError(
+                f"Weights & Biases takes no run: {error}; 'wandb login' first, or set WANDB_MODE=offline"
+            ) from None
         named.write_text(json.dumps({"id": self._run.id}))
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:

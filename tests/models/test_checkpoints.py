@@ -116,7 +116,10 @@ def test_a_kill_between_the_two_renames_loses_nothing(
     run, training = tmp_path / "run", replace(task.training, epochs=1)
     best = finetune(task, corpus, tiny_base, run, training)
     (run / "last").rename(run / "last.old")
+    log = (run / "log.jsonl").read_text()
+    (run / "log.jsonl").write_text(log + '{"step": 99, "dev')  # the disk was full within a line
     assert finetune(task, corpus, tiny_base, run, training, resume=True) == best
+    assert (run / "log.jsonl").read_text() == log
 
 
 def test_a_kill_before_an_epochs_evaluation_does_not_skip_it(
