@@ -40,14 +40,45 @@ class Abstain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score: Literal["max_probability"]
 
 
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reader's windows, in tokens, and what its margin means: the chance that a passage answers is
+    1 / (1 + exp(-(scale * margin + bias))), and below `threshold` of it nothing should be answered.
+    """
+
+    stride: Annotated[int, Meta(ge=0)]
+    max_question_tokens: Annotated[int, Meta(ge=1)]
+    max_answer_tokens: Annotated[int, Meta(ge=1)]
+    scale: Annotated[float, Meta(gt=0)]
+    bias: float
+    threshold: Share
+
+
+class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The length of a vector, and what the encoder was taught to expect before a question and before a passage."""
+
+    dimensions: Annotated[int, Meta(ge=1)]
+    query_prefix: str
+    passage_prefix: str
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`heads` are a classifier's; `reading` is there for a reader only, `embedding` for an encoder only."""
+
     format: int
     task: str
     max_tokens: Annotated[int, Meta(ge=3)]
     pad_id: Annotated[int, Meta(ge=0)]
     text_pooling: Literal["mean", "first"]
-    heads: dict[str, HeadConfig]
+    heads: dict[str, HeadConfig] = {}
     abstain: Abstain | None = None
+    kind: Literal["classifier", "reader", "encoder"] = "classifier"
+    reading: Reading | None = None
+    embedding: Embedding | None = None
+
+    def __post_init__(self) -> None:
+        parts = {"classifier": bool(self.heads), "reader": bool(self.reading), "encoder": bool(self.embedding)}
+        if [kind for kind, there in parts.items() if there] != [self.kind]:
+            raise ValueError(f"of kind {self.kind}, with the parts of {[k for k, there in parts.items() if there]}")
 
 
 class File(msgspec.Struct, frozen=True):
@@ -96,6 +127,14 @@ def load_artifact(path: Path) -> Artifact:
             " 'gretchen models export', or install the gretchen that made it"
         )
     return Artifact(path, config, manifest, raw)
+
+
+def check_kind(artifact: Artifact, kind: str) -> None:
+    """Raise ArtifactError unless the artifact is a classifier, reader or encoder, as is wanted."""
+    if artifact.config.kind != kind:
+        raise ArtifactError(
+            f"{artifact.path} is of kind {artifact.config.kind}, wanted was a {kind}; export a task of that kind"
+        )
 
 
 def check_listing(path: Path, manifest: Manifest) -> None:

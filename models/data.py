@@ -54,10 +54,9 @@ class Example:
 
 
 @dataclass(slots=True)
-class Corpus:
-    """Examples by split; by (source, reason) how many rows were skipped, or noticed and kept, and the first places."""
+class Tally:
+    """By (source, reason) how many rows were skipped, or noticed and kept, and the first places."""
 
-    examples: dict[str, list[Example]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
     noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -84,6 +83,13 @@ class Corpus:
                 shown = "; ".join([*places, *(["…"] if n > len(places) else [])])
                 lines.append(f"{source}: {n} {done}{reason}" + (f" ({shown})" if places else ""))
         return lines
+
+
+@dataclass(slots=True)
+class Corpus(Tally):
+    """Examples by split, and what became of the other rows."""
+
+    examples: dict[str, list[Example]] = field(default_factory=lambda: {split: [] for split in SPLITS})
 
     def of(self, split: str, source: str) -> list[Example]:
         return [example for example in self.examples[split] if example.source == source]

@@ -8,13 +8,12 @@ one that BM25 finds for the question in the same split, without the answer's wor
 
 import csv
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.data import SPLITS, hash_share, normalize, read_text
+from models.data import SPLITS, Tally, hash_share, normalize, read_text
 from models.errors import InputError
 from models.tasks import Source, Task
 
@@ -42,13 +41,11 @@ class Question:
 
 
 @dataclass(slots=True)
-class Questions:
-    """Questions by split; by source all its passages, each once; by (source, reason) what was skipped and mended."""
+class Questions(Tally):
+    """Questions by split, by source all its passages, each once, and what became of the other rows."""
 
     examples: dict[str, list[Question]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     passages: dict[str, list[str]] = field(default_factory=dict)
-    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
-    mended: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def of(self, split: str, source: str) -> list[Question]:
         return [question for question in self.examples[split] if question.source == source]
@@ -101,20 +98,20 @@ def split_of(row: Row, source: Source) -> str:
 
 
 def add_source(questions: Questions, source: Source, rows: Sequence[Row], held: set[str]) -> None:
-    skipped, name = questions.skipped, source.name
+    name = source.name
     seen: set[tuple[str, str]] = set()
     found: dict[str, list[Question]] = {split: [] for split in SPLITS}
     for row in rows:
         split = split_of(row, source)
         asked = normalize(row.question), normalize(row.passage)
         if not all(asked):
-            skipped[name, "empty question or passage"] += 1
+            questions.skip(name, "empty question or passage", row.where)
         elif asked in seen:
-            skipped[name, "asked twice of the same passage"] += 1
+            questions.skip(name, "asked twice of the same passage", row.where)
         elif split == "train" and asked[1] in held:
-            skipped[name, "passage held out"] += 1
+            questions.skip(name, "passage held out", row.where)
         elif split == "train" and hash_share("keep " + asked[1]) >= source.train_share:
-            skipped[name, "not in the share used"] += 1
+            questions.skip(name, "not in the share used", row.where)
         elif answers := spans_of(row, name, questions):
             found[split].append(Question(row.id, row.question, row.passage, answers, name))
             seen.add(asked)
@@ -122,10 +119,12 @@ def add_source(questions: Questions, source: Source, rows: Sequence[Row], held: 
             found[split].append(Question(row.id, row.question, row.passage, (), name))
             seen.add(asked)
         else:
-            skipped[name, "no answer in the passage"] += 1
+            questions.skip(name, "no answer in the passage", row.where)
     if not any(found.values()):
         where = rows[0].where if rows else ", ".join(source.files.values())
-        raise InputError(f"{where}: no question of {name} can be used ({dict(skipped) or 'it is empty'})")
+        raise InputError(
+            f"{where}: no question of {name} can be used ({'; '.join(questions.notes()) or 'it is empty'})"
+        )
     questions.passages[name] = list(dict.fromkeys(row.passage for row in rows if normalize(row.passage)))
     for split, of_split in found.items():
         questions.examples[split] += of_split + unanswerable(of_split, source.unanswerable)
@@ -137,10 +136,10 @@ def spans_of(row: Row, name: str, questions: Questions) -> tuple[Span, ...]:
     for text, start in row.answers or ():
         span = find_answer(row.passage, text, start)
         if span is None:
-            questions.skipped[name, "an answer that is not in the passage"] += 1
+            questions.skip(name, "an answer that is not in the passage", row.where)
             continue
         if start is not None and span[0] != start and row.passage[start : start + len(text)] != text:
-            questions.mended[name, "an answer that stands elsewhere than said"] += 1
+            questions.notice(name, "an answer that stands elsewhere than said", row.where)
         spans.append(span)
     return tuple(spans)
 

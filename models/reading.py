@@ -18,10 +18,10 @@ RESAMPLES = 1000
 
 
 class Read(NamedTuple):
-    """What a reader said: the best span's text, and its margin over "no answer" (any number that grows with it)."""
+    """What a reader said: the best span's text, and a number that grows with the chance that it answers."""
 
     text: str
-    margin: float
+    score: float
 
 
 def normalize_answer(text: str) -> str:
@@ -48,21 +48,21 @@ def _overlap(said: Sequence[str], answer: Sequence[str]) -> float:
 def report(questions: Sequence[Question], reads: Sequence[Read], threshold: float | None = None) -> dict[str, Any]:
     """EM and F1 over the answerable, in points of 1, with 95% bootstrap intervals, whether or not a span was withheld.
 
-    With unanswerable questions also `no_answer_auroc`; with a `threshold` on the margin what answering only above it
+    With unanswerable questions also `no_answer_auroc`; with a `threshold` what answering only at that score or above
     does: `answered` and `answered_f1` of the answerable, `withheld` of the unanswerable.
     """
     asked = [(q.answer_texts, read) for q, read in zip(questions, reads, strict=True) if q.answers]
-    exact, overlap = (np.array([score(read.text, answers) for answers, read in asked]) for score in (exact_match, f1))
-    margins = np.array([read.margin for read in reads])
+    exact, overlap = (np.array([of(read.text, answers) for answers, read in asked]) for of in (exact_match, f1))
+    scores = np.array([read.score for read in reads])
     answerable = np.array([bool(q.answers) for q in questions])
     told: dict[str, Any] = {"n": len(asked), "unanswerable": int((~answerable).sum())}
     if asked:
         told |= {"f1": _rounded(overlap), "f1_interval": interval(overlap),
                  "em": _rounded(exact), "em_interval": interval(exact)}  # fmt: skip
     if asked and not answerable.all():
-        told["no_answer_auroc"] = round(auroc(margins, answerable), 4)
+        told["no_answer_auroc"] = round(auroc(scores, answerable), 4)
     if threshold is not None and len(reads):
-        answered = margins >= threshold
+        answered = scores >= threshold
         told["answered"] = _rounded(answered[answerable])
         told["answered_f1"] = _rounded(overlap[answered[answerable]])
         told["withheld"] = _rounded(~answered[~answerable])

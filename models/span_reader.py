@@ -36,7 +36,11 @@ class SpanReader(nn.Module):  # type: ignore[misc]
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
         """Takes the names that `save` writes."""
-        return super().load_state_dict({renamed(name): value for name, value in state_dict.items()}, *args, **more)
+        ours = {
+            name.replace("bert.", "encoder.", 1).replace("qa_outputs.", "outputs.", 1): value
+            for name, value in state_dict.items()
+        }
+        return super().load_state_dict(ours, *args, **more)
 
 
 def from_base(base: Path, dropout: float, max_tokens: int) -> SpanReader:
@@ -70,8 +74,3 @@ def save(network: SpanReader, directory: Path) -> None:
     weights |= {f"qa_outputs.{name}": value for name, value in network.outputs.state_dict().items()}
     contiguous = {name: value.contiguous() for name, value in weights.items()}
     save_file(contiguous, directory / "model.safetensors", metadata={"format": "pt"})
-
-
-def renamed(name: str) -> str:
-    """Hugging Face's name of a weight as the network (and the graph's builder) names it."""
-    return name.replace("bert.", "encoder.", 1).replace("qa_outputs.", "outputs.", 1)

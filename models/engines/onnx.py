@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from models.artifact import MODEL, TOKENIZER, Artifact
+from models.artifact import MODEL, TOKENIZER, Artifact, check_kind
 from models.batches import arrays, cut, token_span
 from models.engines import Encoded, Prediction, Request
 from models.errors import ArtifactError
@@ -30,6 +30,7 @@ class OnnxEngine:
 
     def __init__(self, artifact: Artifact, threads: int = 0) -> None:
         """`threads` 0: one a core, at most four. Raises ArtifactError for a model that can't be run."""
+        check_kind(artifact, "classifier")
         config = artifact.config
         self.version = artifact.version
         self.max_tokens = config.max_tokens
@@ -37,7 +38,8 @@ class OnnxEngine:
         self._config = config
         self._tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
         self._tokenizer.no_truncation()
-        self._session = session_of(artifact)
+        wanted = {name: len(head.labels) for name, head in config.heads.items()}
+        self._session = session_of(artifact, wanted)
         self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="infer")
 
     def encode(self, requests: Sequence[Request]) -> list[Encoded]:
@@ -95,7 +97,8 @@ def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def session_of(artifact: Artifact) -> ort.InferenceSession:
+def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSession:
+    """The model on the calling thread alone; `wanted` is each output's last dimension. Raises ArtifactError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -104,7 +107,6 @@ def session_of(artifact: Artifact) -> ort.InferenceSession:
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base
         raise ArtifactError(f"{artifact.path / MODEL}: ONNX Runtime can't load it: {first_line(error)}") from None
     outputs = {output.name: output.shape[-1] for output in session.get_outputs()}
-    wanted = {name: len(head.labels) for name, head in artifact.config.heads.items()}
     if outputs != wanted:
         raise ArtifactError(
             f"{artifact.path / MODEL} has the outputs {outputs}, its config says {wanted}; export it again"

@@ -2,25 +2,33 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="training wants the [train] extra")
 pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import span_reader  # noqa: E402
-from models.errors import InputError  # noqa: E402
-from models.finetune_reader import finetune_reader, items_of, loss_of, tokenizer_of  # noqa: E402
+from models import graph, quantize, span_reader  # noqa: E402
+from models.artifact import Artifact, load_artifact  # noqa: E402
+from models.engines.encoder import Encoder  # noqa: E402
+from models.engines.onnx import OnnxEngine  # noqa: E402
+from models.engines.reader import Reader  # noqa: E402
+from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
+from models.export_reader import cheapest, export_reader, feeds, measure, renamed, sample  # noqa: E402
+from models.finetune_reader import finetune_reader, items_of, logits_of, loss_of, tokenizer_of  # noqa: E402
 from models.loop import Surroundings  # noqa: E402
 from models.questions import Questions, load_questions  # noqa: E402
 from models.tasks import Task, load_task  # noqa: E402
-from models.windows import Specials  # noqa: E402
+from models.windows import Specials, arrays  # noqa: E402
 
 TASK = """
 name = "tiny-reader"
@@ -175,3 +183,135 @@ def test_every_window_of_a_long_passage_is_learned_from_and_answers_lie_where_th
                 assert question.passage[pieces[0][0] : pieces[-1][1]] == question.answer_texts[0]
     answered = {item.question for item in items if item.spans[0][0]}
     assert answered == {n for n, question in enumerate(asked) if question.answers}
+
+
+def exported(task: Task, questions: Questions, run: Path, out: Path, **more: Any) -> dict[str, Any]:
+    return export_reader(
+        task, questions, Questions(), run / "best", out, version="1", base="tiny",
+        commands=["gretchen models export …"], **more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def artifact(task: Task, questions: Questions, run: Path) -> Artifact:
+    exported(task, questions, run, run.parent / "tiny-reader")
+    return load_artifact(run.parent / "tiny-reader")
+
+
+def test_the_float32_graph_is_the_network_to_1e_4_and_int8_is_near_it(
+    task: Task, questions: Questions, run: Path, tiny_base: Path
+) -> None:
+    import onnxruntime as ort
+
+    tokenizer = tokenizer_of(tiny_base)
+    specials = Specials.of(tokenizer, "tiny")
+    items = items_of(questions.examples["dev"], tokenizer, specials, task)[:40]
+    network = span_reader.from_base(run / "best", 0.0, 24).eval()
+    weights = {renamed(name): value for name, value in load_file(run / "best" / "model.safetensors").items()}
+    config = json.loads((run / "best" / "config.json").read_text())
+    windows = sample(questions.examples["train"], tokenizer, task, 100)
+    ranges = quantize.ranges_over(feeds(windows), graph.Builder.reader, weights, config)
+    with torch.no_grad():
+        start, end = logits_of(network, items, specials.pad)
+    expected = torch.stack([start, end], -1).numpy()
+    ids, lengths, types = arrays([item.window for item in items], specials.pad)
+    there = np.arange(ids.shape[1])[None] < lengths[:, None]
+    apart = {}
+    for name, seen in (("float32", None), ("int8", ranges)):
+        model = graph.build_of(graph.Builder.reader, weights, config, seen).SerializeToString()
+        session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+        (bounds,) = session.run(["bounds"], {"input_ids": ids, "lengths": lengths, "token_types": types})
+        apart[name] = float(np.abs(bounds - expected)[there].max())
+    assert apart["float32"] < 1e-4 < apart["int8"] < 0.5
+
+
+def test_what_is_served_reads_as_the_manifest_says_and_marks_the_passages_own_characters(
+    artifact: Artifact, questions: Questions
+) -> None:
+    told = artifact.raw["metrics"]["test"]["companies"]
+    reader = Reader(artifact)
+    assert told["f1"] > 0.85 and told["no_answer_auroc"] > 0.9 and told["withheld"] > 0.7
+    assert measure(reader, questions.examples["test"])["companies"]["f1"] == told["f1"]
+    card = (artifact.path / "README.md").read_text()
+    assert f"{told['f1']:.3f}" in card and "made up" in card and "train" in card
+    for question in questions.examples["test"][:20]:
+        reading = reader.read(question.text, [question.passage], n_best=2)
+        assert 0 <= reading.no_answer <= 1 and len(reading.answers) == 2
+        for answer in reading.answers:
+            assert question.passage[answer.start : answer.end] == answer.text != ""
+        first, second = reading.answers
+        assert first.score >= second.score and (first.end <= second.start or first.start >= second.end)
+
+
+def test_the_best_passage_comes_first_and_no_passage_that_answers_is_told_apart(artifact: Artifact) -> None:
+    reader = Reader(artifact)
+    reading = reader.read("and deal", ["shares flat today", "zebra rise acme fall", "quark deal quark"])
+    assert reading.answers[0].passage == 1 and reading.answers[0].text == "acme"
+    assert reading.no_answer < 0.5 < reader.read("and deal", ["shares flat today", "quark deal"]).no_answer
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from([*FILLERS, "acme", "globex", "zz", "❤"]), max_size=40), min_size=1, max_size=6)
+)
+def test_a_passage_is_judged_alike_whatever_is_read_beside_it(artifact: Artifact, texts: list[list[str]]) -> None:
+    reader = Reader(artifact, threads=2)
+    passages = [" ".join(words) for words in texts]
+    together = reader.read_many([("and deal", [passage]) for passage in passages])
+    for passage, reading in zip(passages, together, strict=True):
+        alone = reader.read("and deal", [passage])
+        # 5e-2 of a margin of several: sums in another order can round one activation to the next of 255 steps
+        assert len(alone.answers) == len(reading.answers) <= 3
+        if alone.answers:
+            assert abs(alone.answers[0].margin - reading.answers[0].margin) < 5e-2
+
+
+def test_threads_that_share_a_reader_get_what_one_gets(artifact: Artifact, questions: Questions) -> None:
+    reader = Reader(artifact, threads=2)
+    passages = [question.passage for question in questions.examples["test"]]
+    with ThreadPoolExecutor(4) as pool:
+        many = list(pool.map(lambda passage: reader.read("and deal", [passage]), passages))
+    for passage, reading in zip(passages, many, strict=True):
+        assert reading == reader.read("and deal", [passage])
+
+
+def test_nothing_to_read_is_legal(artifact: Artifact) -> None:
+    reader = Reader(artifact)
+    assert reader.read_many([]) == []
+    for reading in (reader.read("who?", []), reader.read("who?", ["", " "])):
+        assert reading.answers == () and reading.no_answer == 1
+    assert reader.read("", ["acme"]).answers[0].text == "acme"
+
+
+def test_an_engine_refuses_an_artifact_of_another_kind(artifact: Artifact) -> None:
+    with pytest.raises(ArtifactError, match="is of kind reader, wanted was a classifier"):
+        OnnxEngine(artifact)
+    with pytest.raises(ArtifactError, match="is of kind reader, wanted was a encoder"):
+        Encoder(artifact)
+
+
+def test_a_spoiled_reader_is_refused_with_its_figures_and_force_is_written_down(
+    task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = graph.quantize_columns
+    monkeypatch.setattr(graph, "quantize_columns", lambda weight: (true(weight)[0], 20 * true(weight)[1]))
+    with pytest.raises(GateRefused, match=r"int8 lost too much on dev: reader f1 .* -> 0\.\d+; reader em"):
+        exported(task, questions, run, tmp_path / "spoiled")
+    assert not (tmp_path / "spoiled").exists()
+    told = exported(task, questions, run, tmp_path / "spoiled", force=True)["quantization"]
+    assert told["forced"] and told["float32"] == [] and "--force" in (tmp_path / "spoiled" / "README.md").read_text()
+
+
+def test_a_reader_without_unanswerable_questions_is_not_calibrated_by_guessing(
+    task: Task, questions: Questions, run: Path, tmp_path: Path
+) -> None:
+    only = replace(questions, examples={s: [q for q in of if q.answers] for s, of in questions.examples.items()})
+    with pytest.raises(InputError, match=r"no unanswerable questions to calibrate on; say unanswerable = 0\.3"):
+        exported(task, only, run, tmp_path / "out")
+
+
+def test_the_threshold_is_the_cheapest_where_a_wrong_answer_costs_three_hand_overs() -> None:
+    chances = np.array([0.9, 0.8, 0.5, 0.4, 0.3])
+    right = np.array([True, True, False, True, False])
+    answerable = np.array([True, True, False, True, False])
+    assert cheapest(chances, right, answerable) == 0.51  # withholding one answer is cheaper than one wrong one

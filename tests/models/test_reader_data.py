@@ -53,7 +53,7 @@ def test_answers_are_checked_against_the_passage_and_what_does_not_fit_is_counte
     found = {question.id: question for question in questions.examples["train"]}
     assert found["who?"].answer_texts == ("Ann", "Bo") and found["who?"].answers == ((0, 3), (8, 10))
     assert found["who met Cy?"].answers == ((8, 10),) and found["why?"].answers == ()
-    assert questions.mended == {("set", "an answer that stands elsewhere than said"): 1}
+    assert questions.noticed == {("set", "an answer that stands elsewhere than said"): 1}
     assert questions.skipped == {
         ("set", "an answer that is not in the passage"): 1,
         ("set", "no answer in the passage"): 1,
