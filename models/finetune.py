@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from models import network
 from models.batches import Batch, Item, collate, in_order, shuffled, tokenize
-from models.data import OUTLIER, Corpus
+from models.data import OUTLIER, Corpus, Example
 from models.errors import InputError
 from models.loop import ALONE, Surroundings, fit
 from models.loss import class_weights_of, loss_of
@@ -96,6 +96,14 @@ def predict(
                     logits.setdefault(head, []).append(out[head][b, k].cpu().numpy())
                     labels.setdefault(head, []).append(label)
     return {head: (np.array(logits[head]), np.array(labels[head])) for head in logits}
+
+
+def judge(directory: Path, task: Task, examples: Sequence[Example]) -> dict[str, Any]:
+    """The log's report of a model as a run wrote it, by torch in float32: also of one that can't become an artifact."""
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    items = tokenize(examples, tokenizer, task.max_tokens)
+    model = network.load(directory, task.heads)
+    return scores_of(task.heads, predict(model, items, pad_of(tokenizer, directory), task.text_pooling))
 
 
 def _run(model: network.SpanClassifier, batch: Batch) -> dict[str, torch.Tensor]:

@@ -12,16 +12,13 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 pytest.importorskip("peft", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
 
 from models import added, methods, network  # noqa: E402
-from models.batches import tokenize  # noqa: E402
 from models.data import Corpus, load_corpus  # noqa: E402
 from models.errors import InputError  # noqa: E402
 from models.export import export  # noqa: E402
-from models.finetune import finetune, predict  # noqa: E402
+from models.finetune import finetune, judge  # noqa: E402
 from models.loop import Surroundings, autocast  # noqa: E402
-from models.metrics import scores_of  # noqa: E402
 from models.tasks import Task, load_task  # noqa: E402
 from models.training import METHODS, Training  # noqa: E402
 
@@ -83,10 +80,7 @@ def test_what_a_method_adds_learns_the_task_by_itself(method: str, runs: dict[st
 def test_what_is_written_is_loaded_again_with_the_figures_of_the_log(
     method: str, runs: dict[str, Path], task: Task, corpus: Corpus
 ) -> None:
-    last = runs[method] / "last"
-    model = network.load(last, task.heads)
-    items = tokenize(corpus.examples["dev"], Tokenizer.from_file(str(last / "tokenizer.json")), task.max_tokens)
-    assert scores_of(task.heads, predict(model, items, 0, task.text_pooling)) == last_line(runs[method])["dev"]
+    assert judge(runs[method] / "last", task, corpus.examples["dev"]) == last_line(runs[method])["dev"]
 
 
 @pytest.mark.parametrize("method", METHODS)
