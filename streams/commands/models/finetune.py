@@ -25,9 +25,8 @@ COUNT = click.IntRange(min=1)
 @click.argument("task")
 @click.option(
     "--base",
-    type=click.Path(path_type=Path),
     required=True,
-    help="What 'prune-vocabulary' wrote, any BERT, or best/ of another run to go on from.",
+    help="What 'prune-vocabulary' wrote, a BERT's directory or name on the Hugging Face hub, best/ of another run.",
 )
 @data_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The run: best/, last/, log.jsonl.")
@@ -62,7 +61,7 @@ COUNT = click.IntRange(min=1)
 )
 def command(
     task: str,
-    base: Path,
+    base: str,
     data: Path,
     out: Path,
     resume: bool,
@@ -93,6 +92,7 @@ def command(
     try:
         import torch
 
+        from models.bases import directory_of
         from models.finetune import finetune as run
         from models.loop import Surroundings
     except ImportError as error:
@@ -110,7 +110,7 @@ def command(
             stopped=stopped,
         )
         try:
-            best = run(declared, corpus, base, out, training, around, resume=resume)
+            best = run(declared, corpus, directory_of(base), out, training, around, resume=resume)
         except TrainingStopped as error:
             again = [argument for argument in sys.argv[1:] if argument != "--resume"]
             raise TrainingStopped(f"{error}; go on with: {own_command([*again, '--resume'])}") from None

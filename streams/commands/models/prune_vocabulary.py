@@ -9,24 +9,23 @@ from streams.commands.models.inputs import data_option, load, train_missing
 
 @click.command("prune-vocabulary")
 @click.argument("task")
-@click.option(
-    "--base", type=click.Path(path_type=Path), required=True, help="A Hugging Face directory (BERT, safetensors)."
-)
+@click.option("--base", required=True, help="A BERT with safetensors: a directory, or a name on the Hugging Face hub.")
 @data_option
 @click.option("--size", type=click.IntRange(min=1), default=14_000, show_default=True, help="Pieces to keep.")
 @click.option(
     "--seen", type=click.IntRange(min=1), default=1, show_default=True, help="Uses from which a piece must stay."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def command(task: str, base: Path, data: Path, size: int, seen: int, out: Path) -> None:
+def command(task: str, base: str, data: Path, size: int, seen: int, out: Path) -> None:
     """Cut a base's vocabulary to what TASK's texts need."""
     declared, corpus, _ = load(task, data)
     try:
+        from models.bases import directory_of
         from models.prune_vocabulary import prune_vocabulary as prune
     except ImportError as error:
         raise train_missing(error) from None
     texts = [example.text for example in corpus.examples["train"]]
-    pruned = prune(base, out, texts, size, declared.max_tokens, seen=seen)
+    pruned = prune(directory_of(base), out, texts, size, declared.max_tokens, seen=seen)
     click.echo(
         f"{out}: {pruned.before} -> {pruned.after} pieces, {pruned.used} of them used by {len(texts)} texts;"
         f" unknown pieces {pruned.unknown_before} -> {pruned.unknown_after}"
