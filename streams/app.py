@@ -17,8 +17,9 @@ from streams.news.storms import StormRule
 from streams.serving import Scorer
 from streams.settings import Settings
 from streams.steps import answer_batch, score_batch
+from streams.tables import ExactTable
 from streams.topics import ALERTS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SUMMARIES, SURGES, Topic
-from streams.watching import alert_batch, entity_told, group_told, storm_batch, ticks, watch_batch
+from streams.watching import Lives, Told, alert_batch, entity_told, group_told, storm_batch, ticks, watch_batch
 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
@@ -53,16 +54,15 @@ def create_app(
     windows, groups, storms = (app.exact_table(name) for name in ("windows", "groups", "storms"))
     episodes = app.topic_table("episodes", ALERTS.of(settings), fold_alert)
     news, chat = Scorer(news_engine, metrics, "score_news"), Scorer(intents_engine, metrics, "answer_questions")
+
+    def watch(agent: str, topic: Topic, table: ExactTable, read: Callable[[Any], Told]) -> Step:
+        lives = Lives(app)
+        return lambda batch: watch_batch(desk, agent, topic, table, lives, rules, read, batch)
+
     steps: dict[str, tuple[Topic, Step]] = {
         "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch)),
-        "watch_entities": (
-            ENTITY_SENTIMENTS,
-            lambda batch: watch_batch(desk, "watch_entities", ENTITY_SENTIMENTS, windows, rules, entity_told, batch),
-        ),
-        "watch_groups": (
-            GROUP_SENTIMENTS,
-            lambda batch: watch_batch(desk, "watch_groups", GROUP_SENTIMENTS, groups, rules, group_told, batch),
-        ),
+        "watch_entities": (ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told)),
+        "watch_groups": (GROUP_SENTIMENTS, watch("watch_groups", GROUP_SENTIMENTS, groups, group_told)),
         "group_surges": (SURGES, lambda batch: storm_batch(desk, storms, StormRule(), batch)),
         "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, rules, batch)),
         "answer_questions": (CHAT_QUESTIONS, lambda batch: answer_batch(desk, chat, threshold, templates, batch)),

@@ -13,6 +13,7 @@ import msgspec
 from streams.batching import Batch
 from streams.desk import Desk, Values, keep, load
 from streams.events import Output, header, output
+from streams.exact import ExactApp
 from streams.intake import Refused, decode
 from streams.news.alerts import EpisodeState, decode_episodes, raise_once
 from streams.news.groups import STORM
@@ -37,6 +38,7 @@ from streams.topics import ALERTS, SUMMARIES, SURGES, Topic
 
 OPEN = "\0open"
 """The key of a partition's own value in a table: its streams with open episodes, and its time. No stream has it."""
+LIVES = 5_000  # at about 50 KB each
 GRACE_S = 900.0  # a tick ends an episode so much later than a record would: late evidence may still come
 Rules = Callable[[], RuleBook]
 
@@ -66,12 +68,31 @@ def group_told(record: GroupSentiments) -> Told:
     return Told(record.group, record.name, record.scope, [group_sighting(record.partition, m) for m in record.mentions])
 
 
+class Lives:
+    """The states at work, kept between batches: what lies in the table, decoded. Whatever a batch could not keep ends
+    the worker, and a rebalance empties it, so it never tells anything else than the table."""
+
+    def __init__(self, app: ExactApp) -> None:
+        self._app, self._generation = app, -1
+        self._lives: dict[tuple[int, str], Live] = {}
+
+    def of_now(self) -> dict[tuple[int, str], Live]:
+        """Those of the present generation, at most LIVES."""
+        generation = self._app.consumer_generation_id
+        if generation != self._generation:
+            self._generation = generation
+            self._lives.clear()
+        while len(self._lives) > LIVES:
+            del self._lives[next(iter(self._lives))]
+        return self._lives
+
+
 @dataclass
 class Changes:
     """What one batch does to a table of windows."""
 
     table: ExactTable
-    lives: dict[tuple[int, str], Live] = field(default_factory=dict)
+    lives: dict[tuple[int, str], Live]
     offsets: dict[tuple[int, str], int] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
     open_at: dict[int, int] = field(default_factory=dict)  # partition -> offset of the record that changed its Open
@@ -119,13 +140,20 @@ def decode_open(value: bytes) -> Open:
 
 
 async def watch_batch(
-    desk: Desk, agent: str, topic: Topic, table: ExactTable, rules: Rules, read: Callable[[Any], Told], batch: Batch
+    desk: Desk,
+    agent: str,
+    topic: Topic,
+    table: ExactTable,
+    lives: Lives,
+    rules: Rules,
+    read: Callable[[Any], Told],
+    batch: Batch,
 ) -> None:
     """entity-sentiments or group-sentiments -> its table, summaries, surges.
 
     A summary for each transition, and one for each stream at the batch's end.
     """
-    outputs, changes, book = list[Output](), Changes(table), rules()
+    outputs, changes, book = list[Output](), Changes(table, lives.of_now()), rules()
     for event in batch.events:
         message = event.message
         ce_type = header(message.headers, "ce_type")

@@ -14,7 +14,7 @@ from hashlib import blake2b
 import msgspec
 from rensa import RMinHash
 
-REMEMBERED = 128  # news; with a day, what bounds the memory
+REMEMBERED = 64  # news; with a day, what bounds the memory
 WITHIN_S = 86_400.0
 VALUES, BAND = 16, 4
 ALIKE = 13  # equal values of 16: texts that share nine words of ten have so many in 93 of 100 cases, five of ten in 1
@@ -34,7 +34,7 @@ class Seen(msgspec.Struct, array_like=True, frozen=True):
 
 
 def fingerprint(news_id: str) -> int:
-    """48 bits: among 128 ids, two differing ones meet once in 10^10."""
+    """48 bits: among 64 ids, two differing ones meet once in 10^11."""
     return int.from_bytes(blake2b(news_id.encode("utf-8", "surrogatepass"), digest_size=6).digest())
 
 
