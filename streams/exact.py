@@ -32,6 +32,15 @@ log = logging.getLogger(__name__)
 
 FAIL_STOP = 70  # EX_SOFTWARE
 COMPACTION_LAG_MS = 3_600_000  # a zombie's late write must still be seen beside the value it would undo
+CHANGELOG = {
+    "min.compaction.lag.ms": str(COMPACTION_LAG_MS),
+    # older than that, one value a key is enough, soon: a recovery and every query read the whole changelog. What Kafka
+    # still writes to is never compacted, so its pieces are small; by default they are 1 GiB or a week
+    "segment.bytes": str(64 << 20),
+    "segment.ms": "600000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": str(2 * COMPACTION_LAG_MS),
+}
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
 
@@ -105,8 +114,7 @@ class ExactApp(faust.App):  # type: ignore[misc]
 
     def exact_table(self, name: str) -> ExactTable:
         """A table of this app, its changelog partitioned as every topic is."""
-        config = {"min.compaction.lag.ms": str(COMPACTION_LAG_MS)}
-        table: ExactTable = self._add_table(ExactTable, name, extra_topic_configs=config)
+        table: ExactTable = self._add_table(ExactTable, name, extra_topic_configs=CHANGELOG)
         return table
 
     def topic_table(self, name: str, topic: str, fold: Fold) -> TopicTable:
