@@ -18,10 +18,20 @@ from streams.intake import Refused, decode
 from streams.news.alerts import EpisodeState, decode_episodes, raise_once
 from streams.news.groups import STORM
 from streams.news.rules import RuleBook
-from streams.news.storms import StormRule, StormState, decode_storm, encode_storm, observe_surge, pass_time, summary_of
+from streams.news.storms import (
+    StormRule,
+    StormState,
+    decode_storm,
+    encode_storm,
+    observe_surge,
+    pass_time,
+    summary_of,
+    surge_of,
+)
 from streams.news.summary import summarize
 from streams.news.surge import expire, fold, open_episodes
 from streams.news.windows import (
+    GRACE_S,
     Live,
     Sighting,
     WindowState,
@@ -39,7 +49,6 @@ from streams.topics import ALERTS, SUMMARIES, SURGES, Topic
 OPEN = "\0open"
 """The key of a partition's own value in a table: its streams with open episodes, and its time. No stream has it."""
 LIVES = 5_000  # at about 50 KB each
-GRACE_S = 900.0  # a tick ends an episode so much later than a record would: late evidence may still come
 Rules = Callable[[], RuleBook]
 
 
@@ -196,17 +205,7 @@ def transitions(desk: Desk, state: WindowState, told: Sequence[Transition]) -> I
     """Each transition's summary, and what storms are made of."""
     for each in told:
         yield output(desk.settings, SUMMARIES, state.entity, summarize(state, each))
-        if state.scope == "entity" and each.kind in ("negatives", "share") and each.status != "grew":
-            surge = Surge(
-                id=f"{each.episode}:{each.status}",
-                entity=state.entity,
-                name=state.name,
-                episode=each.episode,
-                status=each.status,
-                severity=each.severity,
-                at=each.at,
-                evidence=each.evidence[:1],
-            )
+        if surge := surge_of(state, each):
             yield output(desk.settings, SURGES, "surges", surge)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from streams.news.evidence import SHOWN
 from streams.news.groups import STORM, STORM_NAME
 from streams.news.tails import tail
-from streams.news.windows import BUCKET_S, FINE, moment, seconds
+from streams.news.windows import BUCKET_S, FINE, WindowState, moment, seconds
 from streams.records import Evidence, Kind, Series, Severity, Status, Summary, Surge, Transition
 
 MEMBERS = 200  # openings remembered
@@ -62,6 +62,22 @@ def encode_storm(state: StormState) -> bytes:
 def decode_storm(value: bytes) -> StormState:
     """Inverse of `encode_storm`. Raises msgspec.ValidationError for anything else."""
     return _decoder.decode(value)
+
+
+def surge_of(state: WindowState, told: Transition) -> Surge | None:
+    """What a storm may be made of: bad news about an entity that begins or ends; None for anything else."""
+    if state.scope != "entity" or told.kind not in ("negatives", "share") or told.status == "grew":
+        return None
+    return Surge(
+        id=f"{told.episode}:{told.status}",
+        entity=state.entity,
+        name=state.name,
+        episode=told.episode,
+        status=told.status,
+        severity=told.severity,
+        at=told.at,
+        evidence=told.evidence[:1],
+    )
 
 
 def observe_surge(

@@ -24,6 +24,7 @@ FINE = 36  # five-minute buckets kept: 3 hours, the longest lateness
 HOURS = 7 * 24  # hourly buckets kept
 DAYS = 35  # daily buckets (UTC) kept
 PER_HOUR, PER_DAY = 3600 // BUCKET_S, 86_400 // BUCKET_S
+GRACE_S = 900.0  # a tick ends an episode so much later than a record would: late evidence may still come
 AHEAD = 8  # records from beyond the clock that wait for a second opinion
 EVIDENCE, OTHERS = 12, 6  # headlines kept: negative ones, and others
 EVIDENCE_S = 6 * 3600.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, TypeVar
 
 import click
 import msgspec
@@ -26,6 +26,7 @@ EXTENSIONS: dict[str, Format] = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv", ".txt": "lines",
 }  # fmt: skip
 MAX_LINE_CHARS = 1_000_000
+Item = TypeVar("Item")
 
 
 class Row(NamedTuple):
@@ -61,11 +62,15 @@ class Source:
 
         Raises InputError when the file can't be read further, or is a CSV without the `required` columns.
         """
+        if self.format == "csv":
+            yield from self.guarded(csv_rows(self.text, required))
+        else:
+            yield from self.guarded((json_rows if self.format == "jsonl" else line_rows)(self.text))
+
+    def guarded(self, read: Iterator[Item]) -> Iterator[Item]:
+        """What is read of the file, with its errors as InputError."""
         try:
-            if self.format == "csv":
-                yield from csv_rows(self.text, required)
-            else:
-                yield from (json_rows if self.format == "jsonl" else line_rows)(self.text)
+            yield from read
         except HeaderError as error:
             raise InputError(f"{self.name}: {error}") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

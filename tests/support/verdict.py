@@ -10,7 +10,7 @@ from streams.news.alerts import EpisodeState, raise_once
 from streams.news.storms import StormRule, StormState, decode_storm, observe_surge, pass_time, summary_of
 from streams.news.summary import summarize
 from streams.news.surge import Watching, expire, fold, open_episodes
-from streams.news.windows import Live, WindowState, decode_state, seconds
+from streams.news.windows import GRACE_S, Live, WindowState, decode_state, seconds
 from streams.records import SENTIMENTS, Alert, EntityObservation, GroupSentiments, ScoredNews, Summary, Surge, Tick
 from streams.settings import Settings
 from streams.tables import unwrap
@@ -25,7 +25,7 @@ from streams.topics import (
     SUMMARIES,
     SURGES,
 )
-from streams.watching import GRACE_S, OPEN, Told, decode_open, entity_told, group_told
+from streams.watching import OPEN, Told, decode_open, entity_told, group_told
 from tests.support.fake_worker import SECTORS
 from tests.support.news_flow import NewsFlow
 from tests.support.topic_reader import Lying, read_topic
