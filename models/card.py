@@ -53,6 +53,36 @@ def card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def imported_card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Of a classifier of other make. What it learned from, its makers know."""
+    base, quantization = manifest["base"], manifest["quantization"]
+    revision = f"; revision {base['revision']}" if base["revision"] else ""
+    parts = [
+        f"# {manifest['name']} {manifest['version']}",
+        f"Imported {manifest['created_at'][:10]} from {base['name']} ({base['architecture']}; license:"
+        f" {base['license']}{revision}). What it learned from, the card of its makers says."
+        f" Texts are cut at {config['max_tokens']} tokens.",
+        "\n".join(f"- `{name}`: {', '.join(head['labels'])}" for name, head in config["heads"].items()),
+        f"Graph: {base['graph']}. On {base['parity_texts']} texts its float32 logits differ from the original's by"
+        f" {base['parity']:.1e} at most.",
+        "## Measured",
+    ]
+    if manifest["data"]:
+        parts += [
+            _headline_table(manifest["metrics"]["test"]),
+            "As served. Whether its makers trained on these texts is not known here: find out before you believe it.",
+        ]
+    else:
+        parts += ["Not measured: 'gretchen models evaluate' does it on data of yours."]
+    parts += ["## Quantization"]
+    if quantization["losses"]:
+        parts += _quantization(quantization)
+    else:
+        parts += [f"{quantization['scheme']}. {quantization['told']}"]
+    parts += ["## Reproduce", "```\n" + "\n".join(manifest["recipe"]["commands"]) + "\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
 def _summary(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     heads = [f"- `{name}` ({head['on']}): {', '.join(head['labels'])}" for name, head in config["heads"].items()]
     return [

@@ -143,13 +143,18 @@ def abstention(scored: Scored, threshold: float) -> dict[str, Any]:
         "threshold": threshold,
         "in_scope": int(known.sum()),
         "out_of_scope": int((~known).sum()),
-        "out_of_scope_recall": round(float((~answered[~known]).mean()), 4),
-        "in_scope_abstained": round(float((~answered[known]).mean()), 4),
-        "accuracy_without_abstaining": round(float(right[known].mean()), 4),
-        "accuracy_of_answered": round(float(right[known & answered].mean()), 4) if (known & answered).any() else 0.0,
-        "right_and_answered": round(float((right & answered)[known].mean()), 4),
+        "out_of_scope_recall": share(~answered[~known]),
+        "in_scope_abstained": share(~answered[known]),
+        "accuracy_without_abstaining": share(right[known]),
+        "accuracy_of_answered": share(right[known & answered]),
+        "right_and_answered": share((right & answered)[known]),
         "auroc": round(auroc(confidence, known), 4),
     }
+
+
+def share(hits: npt.NDArray[np.bool_]) -> float:
+    """0 of none."""
+    return round(float(hits.mean()), 4) if len(hits) else 0.0
 
 
 def measure(

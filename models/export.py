@@ -49,7 +49,7 @@ def export(
     weights, bert = _weights(run)
     heads = {name: len(head.labels) for name, head in task.heads.items()}
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
-    items = tokenize(_sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
+    items = tokenize(sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
     say(f"measuring activation ranges on {len(items)} training texts")
     ranges = quantize.measure_ranges(weights, bert, heads, items)
 
@@ -206,7 +206,7 @@ def _weights(run: Path) -> tuple[dict[str, graph.Floats], dict[str, Any]]:
     return weights, config
 
 
-def _sample(examples: list[Example], count: int) -> list[Example]:
+def sample(examples: list[Example], count: int) -> list[Example]:
     return random.Random(0).sample(examples, min(count, len(examples)))
 
 

@@ -24,6 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 MS = "com.microsoft"
 LEVELS = 63
+POOLER = "encoder.pooler.dense"
 INTS, FLOATS = TensorProto.INT64, TensorProto.FLOAT
 Floats = npt.NDArray[np.float32]
 Values = tuple[Sequence[onnx.ValueInfoProto], Sequence[onnx.ValueInfoProto]]
@@ -183,8 +184,12 @@ class Builder:
         return x
 
     def classifier(self, heads: Mapping[str, int]) -> Values:
+        """Where the weights hold BERT's own pooler (a tanh layer), heads stand on it."""
         g = self.g
         pooled = g.add("MatMul", ["spans", self.encoded()])
+        if f"{POOLER}.weight" in self.w:
+            pooled = g.add("MatMul", [pooled, g.constant(self.w[f"{POOLER}.weight"].T)])
+            pooled = g.add("Tanh", [g.add("Add", [pooled, self.const(f"{POOLER}.bias")])])
         for head in heads:
             logits = g.add("MatMul", [pooled, g.constant(self.w[f"heads.{head}.weight"].T)])
             g.add("Add", [logits, self.const(f"heads.{head}.bias")], outputs=[head])

@@ -60,6 +60,12 @@ def test_abstention_counts_known_and_unknown_apart() -> None:
     assert told["accuracy_of_answered"] == 0.75 and told["right_and_answered"] == 0.6
 
 
+def test_without_unknown_texts_or_without_known_ones_nothing_is_divided_by_zero() -> None:
+    known, unknown = scored().known(), Scored(scored().probabilities[5:], scored().labels[5:])
+    assert abstention(known, 0.55)["out_of_scope_recall"] == 0 and abstention(unknown, 0.55)["in_scope_abstained"] == 0
+    assert choose_threshold(known) <= 0.5  # nothing is gained by turning away more than the wrong ones
+
+
 def test_the_threshold_never_turns_away_more_of_the_known_than_allowed() -> None:
     for most in (0.0, 0.2, 0.5):
         assert abstention(scored(), choose_threshold(scored(), most))["in_scope_abstained"] <= most

@@ -2,7 +2,7 @@
 
 import click
 
-from streams.commands.models import average, compare, evaluate, export, finetune, prune_vocabulary, show, zoo
+from streams.commands.models import average, compare, evaluate, export, finetune, import_, prune_vocabulary, show, zoo
 
 
 @click.group()
@@ -17,6 +17,7 @@ for verb in (
     export.command,
     evaluate.command,
     compare.command,
+    import_.command,
     show.list_,
     show.show,
     zoo.verify,
