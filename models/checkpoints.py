@@ -26,6 +26,7 @@ from models import methods
 from models.errors import InputError, TrainingFailed
 
 Fill = Callable[[Path], None]
+OURS = ("best", "last", "log", "tensorboard", "wandb")
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of a parameter
 
 
@@ -39,8 +40,14 @@ class State:
 
 
 def begin(run: Path) -> State:
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
+    """An empty directory in the place of an earlier run. Raises InputError for one that holds other things."""
+    there = sorted(path.name for path in run.iterdir()) if run.is_dir() else []
+    others = [name for name in there if name.partition(".")[0] not in OURS]
+    if others and not {"log.jsonl", "last"} & set(there):
+        raise InputError(f"{run} is no earlier run: it holds {', '.join(others[:3])}; give a new or an empty directory")
+    with told(run, run):
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir(parents=True, exist_ok=True)
     return State()
 
 

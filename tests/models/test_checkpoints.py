@@ -23,7 +23,7 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from models import checkpoints  # noqa: E402
 from models.data import Corpus, load_corpus  # noqa: E402
-from models.errors import TrainingFailed, TrainingStopped  # noqa: E402
+from models.errors import InputError, TrainingFailed, TrainingStopped  # noqa: E402
 from models.finetune import finetune  # noqa: E402
 from models.loop import Surroundings  # noqa: E402
 from models.tasks import Task, load_task  # noqa: E402
@@ -108,6 +108,23 @@ def test_another_refusal_of_the_disk_is_told_as_it_is(tmp_path: Path) -> None:
 
     with pytest.raises(TrainingFailed, match=r"Permission denied.*no checkpoint was written yet"):
         checkpoints.save_best(tmp_path, refused)
+
+
+def test_a_place_where_no_run_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingFailed, match=r"run can't be written: .*Not a directory"):
+        checkpoints.begin(tmp_path / "file" / "run")
+
+
+def test_a_directory_that_is_no_run_is_not_emptied(tmp_path: Path) -> None:
+    for name in ("letters", "wandb", "last.part"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="is no earlier run: it holds letters; give a new or an empty"):
+        checkpoints.begin(tmp_path)
+    assert (tmp_path / "letters").exists()
+    (tmp_path / "letters").rmdir()
+    checkpoints.begin(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_kill_between_the_two_renames_loses_nothing(
