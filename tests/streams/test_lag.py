@@ -19,6 +19,8 @@ def test_lag_is_summed_over_partitions_and_told_without_the_prefix() -> None:
     assert lag_by_topic(SETTINGS, LAGS) == {
         "news": 7.0,
         "entity-sentiments": 0.0,
+        "group-sentiments": 0.0,
+        "surges": 0.0,
         "summaries": 5.0,
         "chat-questions": 0.0,
     }

@@ -116,7 +116,7 @@ def test_metrics_tell_lag_readiness_and_each_stage_of_the_work(kafka_settings: S
         assert told["gretchen_dead_letters_total", "not-json"] + told["gretchen_dead_letters_total", "engine"] == len(
             flow.refused
         )
-        assert told["gretchen_alerts_total", "info", "opened"] >= 1
+        assert told["gretchen_alerts_total", "negatives", "info", "opened"] >= 1
 
 
 def test_lag_is_told_by_a_worker_whose_event_loop_stands_still(kafka_settings: Settings, tmp_path: Path) -> None:
