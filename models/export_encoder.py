@@ -44,7 +44,7 @@ def export_encoder(
     def found(model: Any) -> dict[str, dict[str, Any]]:
         say(f"searching for {len(dev)} dev questions")
         with packing.served(config, {**files, "model.onnx": model.SerializeToString()}) as artifact:
-            return retrieval.measure({"encoder": search_by(Encoder(artifact))}, dev, questions.passages)
+            return retrieval.measure({"encoder": retrieval.by_vectors(Encoder(artifact))}, dev, questions.passages)
 
     texts = sample(questions.examples["train"], task, CALIBRATION_QUESTIONS)
     say(f"measuring activation ranges on {len(texts)} training texts")
@@ -68,7 +68,7 @@ def export_encoder(
     )  # fmt: skip
     with packing.served(config, files) as artifact:
         say("measuring dev and test as served, and BM25")
-        ways = {"encoder": search_by(Encoder(artifact)), "BM25": retrieval.by_words}
+        ways = {"encoder": retrieval.by_vectors(Encoder(artifact)), "BM25": retrieval.by_words}
         tested = questions.examples["test"] + measured.examples["test"]
         passages = questions.passages | measured.passages
         manifest["metrics"] = {
@@ -77,15 +77,6 @@ def export_encoder(
         }
     write_artifact(out, config, files, manifest, readme=encoder_card(manifest, config))
     return manifest
-
-
-def search_by(encoder: Encoder) -> retrieval.Search:
-    """Every question against every passage, by their vectors."""
-
-    def search(questions: Sequence[str], passages: Sequence[str]) -> retrieval.Ints:
-        return retrieval.nearest(encoder.encode(questions, query=True), encoder.encode(passages))
-
-    return search
 
 
 def sample(questions: Sequence[Question], task: Task, count: int) -> list[str]:

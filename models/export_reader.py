@@ -25,7 +25,6 @@ from models.tasks import Task
 from models.windows import Shape, Specials, Window, arrays, windows_of
 
 CALIBRATION_WINDOWS = 400
-CHUNK = 64
 RIGHT_F1 = 0.5  # a span that shares less with every annotated answer is a wrong answer
 FLOAT_STEPS = ((), ("down",), ("down", "attended"), ("down", "attended", "qkv"))
 """Matmuls of the last layer that stay float32 if int8 loses too much, the first that passes the gate is taken."""
@@ -46,7 +45,7 @@ def export_reader(
     def said(model: Any) -> list[reading.Read]:
         say(f"reading {len(dev)} dev questions")
         with packing.served(config, {**files, "model.onnx": model.SerializeToString()}) as artifact:
-            return read(Reader(artifact), dev)
+            return reading.read_all(Reader(artifact), dev)
 
     windows = sample(questions.examples["train"], tokenizer, task, CALIBRATION_WINDOWS)
     say(f"measuring activation ranges on {len(windows)} training windows")
@@ -77,7 +76,7 @@ def export_reader(
         say("measuring dev and test as served")
         reader = Reader(artifact)
         tested = questions.examples["test"] + measured.examples["test"]
-        manifest["metrics"] = {"dev": measure(reader, dev), "test": measure(reader, tested)}
+        manifest["metrics"] = {"dev": reading.measure(reader, dev), "test": reading.measure(reader, tested)}
     write_artifact(out, config, files, manifest, readme=reader_card(manifest, config))
     return manifest
 
@@ -107,22 +106,6 @@ def feeds(windows: Iterable[Window]) -> Iterable[Mapping[str, Any]]:
     for window in windows:
         ids, lengths, types = arrays([window], 0)
         yield {"input_ids": ids, "lengths": lengths, "token_types": types}
-
-
-def read(reader: Reader, questions: Sequence[Question]) -> list[reading.Read]:
-    """What the engine, which scores by the margin alone where it is not calibrated, says about each question."""
-    reads = []
-    for start in range(0, len(questions), CHUNK):
-        part = questions[start : start + CHUNK]
-        for told in reader.read_many([(question.text, [question.passage]) for question in part], n_best=1):
-            best = told.answers[0] if told.answers else None
-            reads.append(reading.Read(best.text, best.margin) if best else reading.Read("", float("-inf")))
-    return reads
-
-
-def measure(reader: Reader, questions: Sequence[Question]) -> dict[str, Any]:
-    """A report a set, answering as the artifact's threshold has it."""
-    return reading.reports(questions, read(reader, questions), reader.least_margin)
 
 
 def falls_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[quantize.Fall]:

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.engines.reader import Reader
 from models.metrics import auroc
 from models.questions import Question
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 RESAMPLES = 1000
+CHUNK = 64
 
 
 class Read(NamedTuple):
@@ -77,6 +79,22 @@ def reports(questions: Sequence[Question], reads: Sequence[Read], threshold: flo
         asked.append(question)
         said.append(read)
     return {name: report(asked, said, threshold) for name, (asked, said) in sets.items()}
+
+
+def read_all(reader: Reader, questions: Sequence[Question]) -> list[Read]:
+    """What the engine says about each question, by the margin of its best span."""
+    reads = []
+    for start in range(0, len(questions), CHUNK):
+        part = questions[start : start + CHUNK]
+        for told in reader.read_many([(question.text, [question.passage]) for question in part], n_best=1):
+            best = told.answers[0] if told.answers else None
+            reads.append(Read(best.text, best.margin) if best else Read("", float("-inf")))
+    return reads
+
+
+def measure(reader: Reader, questions: Sequence[Question]) -> dict[str, Any]:
+    """A report a set, answering as the artifact's threshold has it."""
+    return reports(questions, read_all(reader, questions), reader.least_margin)
 
 
 def interval(values: npt.NDArray[Any], seed: int = 0) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.engines.encoder import Encoder
 from models.questions import Question, Questions, by_source
 from models.reading import interval
 
@@ -23,6 +24,15 @@ def nearest(queries: Floats, passages: Floats, count: int = DEPTH) -> Ints:
     best = np.argpartition(-similar, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(similar, best, 1), axis=1, kind="stable")
     return np.take_along_axis(best, order, 1).astype(np.int64)
+
+
+def by_vectors(encoder: Encoder) -> Search:
+    """What an encoder finds, every question against every passage."""
+
+    def search(questions: Sequence[str], passages: Sequence[str]) -> Ints:
+        return nearest(encoder.encode(questions, query=True), encoder.encode(passages))
+
+    return search
 
 
 def by_words(questions: Sequence[str], passages: Sequence[str]) -> Ints:

@@ -23,7 +23,7 @@ from models.artifact import Artifact, load_artifact  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
-from models.export_encoder import export_encoder, search_by  # noqa: E402
+from models.export_encoder import export_encoder  # noqa: E402
 from models.finetune_encoder import ContrastiveLearner, contrast, finetune_encoder  # noqa: E402
 from models.loop import Surroundings  # noqa: E402
 from models.questions import Question, Questions, load_questions  # noqa: E402
@@ -191,7 +191,9 @@ def test_what_is_served_finds_as_the_manifest_says_and_bm25s_figure_stands_besid
     told = artifact.raw["metrics"]["test"]["codes"]
     # by chance 1 in 90; a code that BM25 knows as a word the encoder has to spell
     assert told["encoder"]["recall@1"] > 0.12 and told["BM25"]["recall@1"] > 0.9
-    again = retrieval.measure({"encoder": search_by(Encoder(artifact))}, questions.examples["test"], questions.passages)
+    again = retrieval.measure(
+        {"encoder": retrieval.by_vectors(Encoder(artifact))}, questions.examples["test"], questions.passages
+    )
     assert json.loads(json.dumps(again["codes"]["encoder"])) == told["encoder"]
     card = (artifact.path / "README.md").read_text()
     assert "codes, BM25" in card and f"{told['encoder']['recall@1']:.3f}" in card and "made up" in card

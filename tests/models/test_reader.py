@@ -17,13 +17,13 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import graph, quantize, span_reader  # noqa: E402
+from models import graph, quantize, reading, span_reader  # noqa: E402
 from models.artifact import Artifact, load_artifact  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
-from models.export_reader import cheapest, export_reader, feeds, measure, renamed, sample  # noqa: E402
+from models.export_reader import cheapest, export_reader, feeds, renamed, sample  # noqa: E402
 from models.finetune_reader import finetune_reader, items_of, logits_of, loss_of, tokenizer_of  # noqa: E402
 from models.loop import Surroundings  # noqa: E402
 from models.questions import Questions, load_questions  # noqa: E402
@@ -231,23 +231,23 @@ def test_what_is_served_reads_as_the_manifest_says_and_marks_the_passages_own_ch
     told = artifact.raw["metrics"]["test"]["companies"]
     reader = Reader(artifact)
     assert told["f1"] > 0.85 and told["no_answer_auroc"] > 0.9 and told["withheld"] > 0.7
-    assert measure(reader, questions.examples["test"])["companies"]["f1"] == told["f1"]
+    assert reading.measure(reader, questions.examples["test"])["companies"]["f1"] == told["f1"]
     card = (artifact.path / "README.md").read_text()
     assert f"{told['f1']:.3f}" in card and "made up" in card and "train" in card
     for question in questions.examples["test"][:20]:
-        reading = reader.read(question.text, [question.passage], n_best=2)
-        assert 0 <= reading.no_answer <= 1 and len(reading.answers) == 2
-        for answer in reading.answers:
+        found = reader.read(question.text, [question.passage], n_best=2)
+        assert 0 <= found.no_answer <= 1 and len(found.answers) == 2
+        for answer in found.answers:
             assert question.passage[answer.start : answer.end] == answer.text != ""
-        first, second = reading.answers
+        first, second = found.answers
         assert first.score >= second.score and (first.end <= second.start or first.start >= second.end)
 
 
 def test_the_best_passage_comes_first_and_no_passage_that_answers_is_told_apart(artifact: Artifact) -> None:
     reader = Reader(artifact)
-    reading = reader.read("and deal", ["shares flat today", "zebra rise acme fall", "quark deal quark"])
-    assert reading.answers[0].passage == 1 and reading.answers[0].text == "acme"
-    assert reading.no_answer < 0.5 < reader.read("and deal", ["shares flat today", "quark deal"]).no_answer
+    found = reader.read("and deal", ["shares flat today", "zebra rise acme fall", "quark deal quark"])
+    assert found.answers[0].passage == 1 and found.answers[0].text == "acme"
+    assert found.no_answer < 0.5 < reader.read("and deal", ["shares flat today", "quark deal"]).no_answer
 
 
 @settings(max_examples=25, deadline=None)
@@ -258,12 +258,12 @@ def test_a_passage_is_judged_alike_whatever_is_read_beside_it(artifact: Artifact
     reader = Reader(artifact, threads=2)
     passages = [" ".join(words) for words in texts]
     together = reader.read_many([("and deal", [passage]) for passage in passages])
-    for passage, reading in zip(passages, together, strict=True):
+    for passage, found in zip(passages, together, strict=True):
         alone = reader.read("and deal", [passage])
         # 5e-2 of a margin of several: sums in another order can round one activation to the next of 255 steps
-        assert len(alone.answers) == len(reading.answers) <= 3
+        assert len(alone.answers) == len(found.answers) <= 3
         if alone.answers:
-            assert abs(alone.answers[0].margin - reading.answers[0].margin) < 5e-2
+            assert abs(alone.answers[0].margin - found.answers[0].margin) < 5e-2
 
 
 def test_threads_that_share_a_reader_get_what_one_gets(artifact: Artifact, questions: Questions) -> None:
@@ -271,15 +271,15 @@ def test_threads_that_share_a_reader_get_what_one_gets(artifact: Artifact, quest
     passages = [question.passage for question in questions.examples["test"]]
     with ThreadPoolExecutor(4) as pool:
         many = list(pool.map(lambda passage: reader.read("and deal", [passage]), passages))
-    for passage, reading in zip(passages, many, strict=True):
-        assert reading == reader.read("and deal", [passage])
+    for passage, found in zip(passages, many, strict=True):
+        assert found == reader.read("and deal", [passage])
 
 
 def test_nothing_to_read_is_legal(artifact: Artifact) -> None:
     reader = Reader(artifact)
     assert reader.read_many([]) == []
-    for reading in (reader.read("who?", []), reader.read("who?", ["", " "])):
-        assert reading.answers == () and reading.no_answer == 1
+    for found in (reader.read("who?", []), reader.read("who?", ["", " "])):
+        assert found.answers == () and found.no_answer == 1
     assert reader.read("", ["acme"]).answers[0].text == "acme"
 
 

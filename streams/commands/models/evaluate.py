@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from streams.commands.models import kinds
 from streams.commands.models.measured import Chosen, data_options, measured_on
 from streams.commands.models.reports import print_report
 
@@ -24,6 +25,9 @@ def command(artifact: Path, into: Path | None, resamples: int, as_json: bool, **
     from models.report import full_report
 
     loaded = load_artifact(artifact)
+    if loaded.config.kind != "classifier":
+        kinds.evaluate(loaded, Chosen(**chosen), into, as_json)
+        return
     measured = measured_on(loaded, Chosen(**chosen))
     engine = aligned(OnnxEngine(loaded), measured.heads, str(artifact))
     told = {

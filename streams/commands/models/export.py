@@ -1,12 +1,14 @@
 """`gretchen models export`: a run becomes an int8 artifact."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from streams.commands.models.command_line import own_command
-from streams.commands.models.inputs import console, data_option, load, train_missing
+from streams.commands.models.inputs import console, data_option, load_any, train_missing
+from streams.commands.models.kinds import exporter, print_sets
 from streams.commands.models.reports import print_reports
 
 
@@ -23,9 +25,9 @@ def command(
     run: Path, task: str, data: Path, out: Path, version: str, base_name: str, recipe: tuple[str, ...], force: bool
 ) -> None:
     """Turn RUN (finetune's OUT) into an int8 artifact, measured as served, with its card."""
-    declared, corpus, measured = load(task, data)
+    declared, corpus, measured = load_any(task, data)
     try:
-        from models.export import export as write
+        write = exporter(declared.kind)
     except ImportError as error:
         raise train_missing(error) from None
     manifest = write(
@@ -35,4 +37,5 @@ def command(
     )  # fmt: skip
     size = sum(file["bytes"] for file in manifest["files"].values())
     click.echo(f"{out}: {manifest['name']}/{version}, {size / 1e6:.1f} MB")
-    print_reports(manifest["metrics"]["test"])
+    show = print_reports if declared.kind == "classifier" else partial(print_sets, declared.kind)
+    show(manifest["metrics"]["test"])

@@ -16,7 +16,8 @@ from models.errors import TrainingStopped
 from models.tracking import TRACKERS
 from models.training import CLASS_WEIGHTS, METHODS, PRECISIONS
 from streams.commands.models.command_line import own_command
-from streams.commands.models.inputs import console, data_option, load, train_missing
+from streams.commands.models.inputs import console, data_option, load_any, train_missing
+from streams.commands.models.kinds import trainer
 
 COUNT = click.IntRange(min=1)
 
@@ -81,7 +82,7 @@ def command(
 
     from models.training import check_training
 
-    declared, corpus, _ = load(task, data, without_pairs=without_pairs, shares=parse_shares(shares))
+    declared, corpus, _ = load_any(task, data, without_pairs=without_pairs, shares=parse_shares(shares))
     given = {key: value for key, value in options.items() if value is not None}
     if weighted:
         given["class_weights"] = parse_weights(weighted)
@@ -93,8 +94,9 @@ def command(
         import torch
 
         from models.bases import directory_of
-        from models.finetune import finetune as run
         from models.loop import Surroundings
+
+        run = trainer(declared.kind)
     except ImportError as error:
         raise train_missing(error) from None
     if threads:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -20,13 +20,22 @@ data_option = click.option(
 )
 
 
-def load(
+def load(task: str, data: Path) -> "tuple[Task, Corpus, Corpus]":
+    """A classifier's task, what it learns from, what it is only measured on. Says what was skipped."""
+    declared, learned, measured = load_any(task, data)
+    if declared.kind != "classifier":
+        raise InputError(f"task {declared.name} is of kind {declared.kind}; this is for a classifier's")
+    return declared, learned, measured
+
+
+def load_any(
     task: str, data: Path, *, without_pairs: bool = False, shares: "Mapping[str, float]" = MappingProxyType({})
-) -> "tuple[Task, Corpus, Corpus]":
-    """The task, what it learns from, what it is only measured on. Says what was skipped."""
+) -> "tuple[Task, Any, Any]":
+    """The same of any kind: two of Corpus for a classifier, two of Questions for a reader or an encoder."""
     from dataclasses import replace
 
     from models.data import load_corpus
+    from models.questions import load_questions
     from models.tasks import load_task
 
     declared = load_task(task)
@@ -42,7 +51,8 @@ def load(
     )
     declared = replace(declared, sources=sources)
     try:
-        corpora = [load_corpus(declared, data, use=use) for use in ("train", "measure")]
+        read = load_corpus if declared.kind == "classifier" else load_questions
+        corpora: list[Any] = [read(declared, data, use=use) for use in ("train", "measure")]
     except ImportError as error:
         raise train_missing(error) from None
     for corpus in corpora:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from streams.commands.models.inputs import data_option, load, train_missing
+from streams.commands.models.inputs import data_option, load_any, train_missing
+from streams.commands.models.kinds import texts_of
 
 
 @click.command("prune-vocabulary")
@@ -18,13 +19,13 @@ from streams.commands.models.inputs import data_option, load, train_missing
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def command(task: str, base: str, data: Path, size: int, seen: int, out: Path) -> None:
     """Cut a base's vocabulary to what TASK's texts need."""
-    declared, corpus, _ = load(task, data)
+    declared, corpus, _ = load_any(task, data)
     try:
         from models.bases import directory_of
         from models.prune_vocabulary import prune_vocabulary as prune
     except ImportError as error:
         raise train_missing(error) from None
-    texts = [example.text for example in corpus.examples["train"]]
+    texts = texts_of(declared.kind, corpus)
     pruned = prune(directory_of(base), out, texts, size, declared.max_tokens, seen=seen)
     click.echo(
         f"{out}: {pruned.before} -> {pruned.after} pieces, {pruned.used} of them used by {len(texts)} texts;"
