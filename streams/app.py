@@ -13,7 +13,6 @@ from streams.exact import ExactApp
 from streams.metrics import Metrics
 from streams.news.alerts import fold_alert
 from streams.news.rules import RuleBook
-from streams.news.storms import StormRule
 from streams.serving import Scorer
 from streams.settings import Settings
 from streams.steps import answer_batch, score_batch
@@ -63,7 +62,7 @@ def create_app(
         "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch)),
         "watch_entities": (ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told)),
         "watch_groups": (GROUP_SENTIMENTS, watch("watch_groups", GROUP_SENTIMENTS, groups, group_told)),
-        "group_surges": (SURGES, lambda batch: storm_batch(desk, storms, StormRule(), batch)),
+        "group_surges": (SURGES, lambda batch: storm_batch(desk, storms, rules().storm, batch)),
         "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, rules, batch)),
         "answer_questions": (CHAT_QUESTIONS, lambda batch: answer_batch(desk, chat, threshold, templates, batch)),
     }

@@ -244,7 +244,7 @@ class Alert(Record, frozen=True, kw_only=True):
     evidence: list[Evidence]
     series: Series | None = None
     members: list[str] = []
-    held: str = ""  # why no sink shall tell it: "quiet hours" or "muted"; it is an alert all the same
+    held: str = ""  # why no sink shall tell it: "muted", "below <severity>" or "quiet hours"; an alert all the same
     routes: list[str] = []  # the sinks that shall tell it; none named: all
 
 

@@ -145,10 +145,18 @@ def expire(state: WindowState, now_s: float, watching: Watching) -> list[Transit
     """
     return [
         told
-        for rule in watching.rules
-        if (detector := state.detectors.get(rule.kind)) is not None
-        for told in over(state, detector, now_s, rule)
+        for kind, detector in state.detectors.items()
+        if detector.episode is not None
+        for told in over(state, detector, now_s, rule_of(kind, watching))
     ]
+
+
+def rule_of(kind: str, watching: Watching) -> SurgeRule:
+    """The rule for a kind; the kind's defaults where it is gone, for its open episode has to end all the same."""
+    for rule in watching.rules:
+        if rule.kind == kind:
+            return rule
+    return SurgeRule(name=kind, kind=kind)  # type: ignore[arg-type]  # a detector's is one of a rule's kinds
 
 
 def over(state: WindowState, detector: Detector, now_s: float, rule: SurgeRule) -> list[Transition]:
