@@ -51,6 +51,18 @@ class Metrics:
             self.alerts.labels(kind, status, severity)
 
 
+def rules_gauges(registry: CollectorRegistry, failed: Callable[[], bool], loaded_at: Callable[[], float]) -> None:
+    """Both are asked at every scrape, by the scrape's thread: so a broken file shows though no record comes."""
+    failing = Gauge(
+        "gretchen_rules_reload_failed",
+        "1 while the rules file is broken and the rules read before hold.",
+        registry=registry,
+    )
+    failing.set_function(lambda: float(failed()))
+    loaded = Gauge("gretchen_rules_loaded_timestamp_seconds", "When the rules that hold were read.", registry=registry)
+    loaded.set_function(loaded_at)
+
+
 def lag_gauge(registry: CollectorRegistry) -> Gauge:
     """Set by a LagWatch."""
     return Gauge(

@@ -40,6 +40,7 @@ def findings() -> Iterator[Finding]:
         ("data dir", lambda: local.check_data_dir(settings)),
         ("models", lambda: local.check_models(settings)),
         ("watchlist", lambda: local.check_watchlist(settings)),
+        ("rules", lambda: local.check_rules(settings)),
         ("ports", lambda: local.check_ports(settings)),
         ("Java for the demo", lambda: local.check_java(os.environ)),
     ]

@@ -10,8 +10,10 @@ from streams.app import create_app
 from streams.chat.templates import load_templates
 from streams.engines import load_intents, load_news
 from streams.exact import ExactApp
+from streams.metrics import rules_gauges
 from streams.news.entities import Gazetteer, load_watchlist
-from streams.news.rules import RuleBook
+from streams.news.score import TOPIC
+from streams.rules_file import RulesFile
 from streams.run_worker import run_worker
 from streams.settings import load_settings
 
@@ -28,10 +30,12 @@ def command(metrics_port: int | None) -> None:
     settings = load_settings(os.environ, metrics_port=metrics_port)
     news, intents = load_news(settings), load_intents(settings)
     entities, templates = load_watchlist(settings.watchlist), load_templates()
-    gazetteer, book = Gazetteer(entities), RuleBook(sectors={each.entity: each.sector for each in entities})
+    sectors = {each.entity: each.sector for each in entities}
+    gazetteer, rules = Gazetteer(entities), RulesFile(settings.rules, sectors, news.labels[TOPIC])
     templates.require(intents.engine.labels["intent"])
 
     def build(registry: CollectorRegistry) -> ExactApp:
+        rules_gauges(registry, rules.failed, lambda: rules.loaded_at)
         return create_app(
             settings,
             news_engine=news,
@@ -39,7 +43,7 @@ def command(metrics_port: int | None) -> None:
             threshold=intents.threshold,
             gazetteer=gazetteer,
             templates=templates,
-            rules=lambda: book,
+            rules=rules,
             clock=lambda: datetime.now(UTC),
             registry=registry,
         )

@@ -128,6 +128,19 @@ def check_watchlist(settings: Settings) -> Iterator[Finding]:
     yield ok("watchlist", f"{len(load_watchlist(settings.watchlist))} entities in {settings.watchlist}")
 
 
+def check_rules(settings: Settings) -> Iterator[Finding]:
+    """Raises SettingsError, InputError, ArtifactError."""
+    from streams.news.doubts import doubts
+    from streams.rules_file import rules_of
+
+    book = rules_of(settings)
+    source = settings.rules if settings.rules.exists() else f"the defaults, for there is no {settings.rules}"
+    for doubt in doubts(book):
+        yield warning("rules", f"{settings.rules}: {doubt}")
+    streams = len({key for keys in book.streams.values() for key in keys})
+    yield ok("rules", f"{len(book.rules)} on {streams} streams, of {source}; `gretchen rules check` shows them")
+
+
 def check_java(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Only the embedded Kafka wants it, so a lack is a warning."""
     from streams.broker.jars import jars_dir, missing, read_lock

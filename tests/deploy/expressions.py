@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from prometheus_client import CollectorRegistry, Gauge
 
-from streams.metrics import Metrics, lag_gauge, ready_gauge
+from streams.metrics import Metrics, lag_gauge, ready_gauge, rules_gauges
 from streams.sinks.metrics import Metrics as SinkMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -62,6 +62,7 @@ def of_worker() -> dict[str, set[str]]:
     Metrics(registry)
     lag_gauge(registry)
     ready_gauge(registry, lambda: True)
+    rules_gauges(registry, lambda: False, lambda: 0.0)
     return exposed(registry)
 
 

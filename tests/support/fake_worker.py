@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import faust
+from prometheus_client import CollectorRegistry
 
 from models.engines.fake import FakeEngine
 from models.errors import GretchenError
@@ -25,7 +26,8 @@ from streams.app import create_app
 from streams.chat.templates import load_templates
 from streams.desk import Desk
 from streams.exact import ExactApp
-from streams.news.rules import RuleBook
+from streams.metrics import rules_gauges
+from streams.rules_file import RulesFile
 from streams.run_worker import run_worker
 from streams.settings import load_settings
 
@@ -92,21 +94,24 @@ def main() -> None:
     if "KILL_AT" in os.environ:
         arm(*os.environ["KILL_AT"].split(":"))
     settings, templates = load_settings(os.environ), load_templates()
-    book = RuleBook(sectors=SECTORS)
-    run_worker(
-        settings,
-        lambda registry: create_app(
+    news = FakeEngine.news()
+    rules = RulesFile(settings.rules, SECTORS, news.labels["topic"])
+
+    def build(registry: CollectorRegistry) -> ExactApp:
+        rules_gauges(registry, rules.failed, lambda: rules.loaded_at)
+        return create_app(
             settings,
-            news_engine=FakeEngine.news(),
+            news_engine=news,
             intents_engine=FakeEngine.intents(*sorted(templates.answers)),
             threshold=0.5,
             gazetteer=Names(),  # type: ignore[arg-type]
             templates=templates,
-            rules=lambda: book,
+            rules=rules,
             clock=lambda: datetime.now(UTC),
             registry=registry,
-        ),
-    )
+        )
+
+    run_worker(settings, build)
 
 
 if __name__ == "__main__":
