@@ -9,12 +9,14 @@ from pathlib import Path
 
 from models.errors import InputError
 from streams.news.folding import fold
+from streams.news.groups import RESERVED
 from streams.news.tickers import normalize_ticker
 
 LIST_SEPARATOR = "|"
 EXACT = "="  # before a name: written just so, not even in capitals
 MAX_NAME_CHARS = 120  # bounds what overlapping names can cost
 MIN_NAME_CHARS = 2
+NO_KEY = (*RESERVED, "\0")  # the latter begins what tables keep beside streams
 TICKER = re.compile(r"(?:[A-Z0-9]{1,12}:)?[A-Z0-9]{1,10}(?:\.[A-Z]{1,2})?")
 
 
@@ -115,6 +117,11 @@ def read_row(row: Mapping[str, str]) -> Entity:
         tickers=tuple(map(normalize_ticker, listed(row.get("tickers", "")))),
         excluded=listed(row.get("not", "")),
     )
+    if entity.entity.startswith(NO_KEY):
+        raise ValueError(
+            f"got the entity {entity.entity[:60]!r}, wanted a key that begins otherwise than {', '.join(RESERVED)}, "
+            "with which those of groups do; give it another in the column entity"
+        )
     for spelling in (*entity.spellings(), *entity.excluded):
         if len(pattern(spelling)) < MIN_NAME_CHARS or len(spelling) > MAX_NAME_CHARS:
             raise ValueError(

@@ -261,6 +261,8 @@ def test_all_columns_are_read_in_any_order_and_others_are_ignored(tmp_path: Path
         ("name,tickers\nAcme,acm\n", "mine.csv:2: got the ticker 'acm', wanted one such as AAPL"),
         ("name,aliases\nAcme,A\n", "mine.csv:2: got the name 'A', wanted 2 to 120 characters"),
         (f"name\n{'x' * 200}\n", "wanted 2 to 120 characters"),
+        ("name,entity\nAcme,topic:Acme\n", "mine.csv:2: got the entity 'topic:Acme', wanted a key that begins"),
+        ("name\nstorm: all\n", "mine.csv:2: got the entity 'storm: all'"),
         ('name\n"Acme\n', "got broken CSV"),
         (b"name\nAcme\n\xc9lan\n", "mine.csv:3: got the byte 0xc9, wanted UTF-8"),
         ("name\nAcme\n".encode("utf-16"), "mine.csv:1: got the byte 0xff"),
