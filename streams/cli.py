@@ -13,6 +13,7 @@ VERBS = {
     "worker": "run the agents that score news, watch entities, raise alerts and answer questions",
     "notify": "deliver alerts by webhook, Slack, e-mail and Alertmanager",
     "alerts": "show alerts, ack an episode, mute an entity",
+    "rules": "check the rules file that says what is watched for, or show an example",
     "page": "serve the live page",
     "feed": "read RSS and Atom feeds into the news topic",
     "replay": "put a file of news (JSONL, CSV, plain lines) into the news topic",
