@@ -52,10 +52,7 @@ def export_encoder(
     ranges = quantize.ranges_over(fed, graph.Builder.text_encoder, weights, bert)
     model = graph.build_of(graph.Builder.text_encoder, weights, bert, ranges)
     before, after = found(graph.build_of(graph.Builder.text_encoder, weights, bert)), found(model)
-    falls = [
-        quantize.Fall(name, "recall@1", before[name]["encoder"]["recall@1"], after[name]["encoder"]["recall@1"])
-        for name in after
-    ]
+    falls = [quantize.Fall(name, "recall@1", before[name]["recall@1"], after[name]["recall@1"]) for name in after]
     for fall in falls:
         say(f"{fall.head} {fall.metric} on dev: float32 {fall.before:.4f}, int8 {fall.after:.4f}")
     faults = quantize.check_gate(falls, force=force)

@@ -108,8 +108,8 @@ class ContrastiveLearner:
 
     def evaluate(self) -> tuple[dict[str, Any], float]:
         told = retrieval.measure({"encoder": self._search}, self._questions.examples["dev"], self._questions.passages)
-        score = float(np.mean([ways["encoder"]["mrr@10"] for ways in told.values()]))
-        return {name: ways["encoder"] for name, ways in told.items()}, round(score, 5)
+        score = float(np.mean([of["mrr@10"] for of in told.values()]))
+        return told, round(score, 5)
 
     def save(self, directory: Path) -> None:
         text_encoder.save(self.network, directory)

@@ -59,7 +59,7 @@ def report(found: Ints, right: Ints) -> dict[str, Any]:
 def measure(
     ways: Mapping[str, Search], asked: Sequence[Question], passages: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Set -> way -> report of the answerable questions, over all passages of their set."""
+    """A report of the answerable questions for each "SET.way", over all passages of their set."""
     told: dict[str, dict[str, Any]] = {}
     for name, of_set in by_source(question for question in asked if question.answers).items():
         among = passages[name]
@@ -67,7 +67,7 @@ def measure(
         right = np.array([place[question.passage] for question in of_set])
         for way, search in ways.items():
             found = search([question.text for question in of_set], among)
-            told.setdefault(name, {})[way] = {"passages": len(among)} | report(found, right)
+            told[f"{name}.{way}"] = {"passages": len(among)} | report(found, right)
     return told
 
 

@@ -140,11 +140,11 @@ def print_sets(kind: str, sets: Mapping[str, Any]) -> None:
             for name, of in sets.items()
         ]  # fmt: skip
     else:
-        header = ("set", "way", "questions", "passages", "recall@1", "95%", "recall@10", "MRR@10")
+        header = ("set.way", "questions", "passages", "recall@1", "95%", "recall@10", "MRR@10")
         rows = [
-            [name, way, str(of["n"]), str(of["passages"]), shown(of, "recall@1"), between(of, "recall@1_interval"),
+            [name, str(of["n"]), str(of["passages"]), shown(of, "recall@1"), between(of, "recall@1_interval"),
              shown(of, "recall@10"), shown(of, "mrr@10")]
-            for name, ways in sets.items() for way, of in ways.items()
+            for name, of in sets.items()
         ]  # fmt: skip
     wide().print(table_of(header, rows))
 
