@@ -8,34 +8,27 @@
     python benchmarks/detection.py sample REPLAYS [RULE]   # the sample with verdicts wrong at random
     python benchmarks/detection.py speed [RULE]            # microseconds a decision
 
-RULE is JSON, as {"false_alarms": 0.5}, or 'social'; the default rule without one. All go through the functions that the
-worker runs. Needs numpy.
+RULE is JSON, as {"false_alarms": 0.5}; the default rule without one. All go through the functions that the worker runs.
+NAB's files one negative after the other, as the worker would count them: gretchen backtest --counts. Needs numpy.
 """
 
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from math import exp
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 import numpy as np
+from sample_surges import Sample
 
-import streams.sample
-from streams.news.entities import Gazetteer
-from streams.news.surge import SurgeRule, decide, judge, learn_past, observe, resolve
+from streams.backtest.nab import nab_score
+from streams.news.surge import SurgeRule, Watching, decide, expire, judge, learn_past
 from streams.news.tails import tail
-from streams.news.watchlist import load_watchlist
-from streams.news.windows import BUCKET_S, FINE, HOURS, WindowState, shifted
-from streams.records import SENTIMENTS, EntityObservation, News, Origin, Transition
-
-SAMPLE = Path(streams.sample.__file__).parent
-WATCHLIST = SAMPLE.parent / "news" / "watchlist.csv"
-FALSE_POSITIVE_WEIGHT = 0.11  # NAB's standard profile; a hit and a miss weigh 1
-PROBATION = 0.15  # this share of a file, of 5,000 rows at most, is not judged
+from streams.news.windows import BUCKET_S, COLUMNS, FINE, NEGATIVE, Detector, Mention, WindowState, copied, count
+from streams.records import Transition
 
 
 def opened_in(
@@ -46,72 +39,32 @@ def opened_in(
     Adds a row's negatives at once instead of one by one: the last of them decides, since of two counts the larger is
     never the likelier.
     """
-    state = WindowState(entity=name)
-    for row, (now_s, count) in enumerate(zip(at_s, counts, strict=True)):
-        if count == 0:
+    state, watching = WindowState(entity=name), Watching((rule,))
+    for row, (now_s, negatives) in enumerate(zip(at_s, counts, strict=True)):
+        if negatives == 0:
             continue
-        if state.episode is not None and now_s >= state.episode.hot_s + rule.calm_s:
-            resolve(state, rule)
-        add(state, now_s, int(count))
-        learn_past(state, rule)
-        yield from ((row, told) for told in decide(state, rule) if told.kind == "opened")
+        expire(state, now_s, watching)
+        detector = add(state, now_s, int(negatives), watching)
+        yield from ((row, told) for told in decide(state, detector, rule) if told.status == "opened")
 
 
 def alarms_in(at_s: Sequence[float], counts: Sequence[int], rule: SurgeRule, name: str) -> Iterator[tuple[int, float]]:
     """How many moments as unlikely a month would have, at each row where that is less than ten."""
-    state = WindowState(entity=name)
-    for row, (now_s, count) in enumerate(zip(at_s, counts, strict=True)):
-        if count:
-            add(state, now_s, int(count))
-            learn_past(state, rule)
-            alarms = judge(state, rule).alarms
+    state, watching = WindowState(entity=name), Watching((rule,))
+    for row, (now_s, negatives) in enumerate(zip(at_s, counts, strict=True)):
+        if negatives:
+            alarms = judge(state, add(state, now_s, int(negatives), watching), rule).alarms
             if alarms < 10.0:
                 yield row, alarms
 
 
-def add(state: WindowState, at_s: float, negatives: int) -> None:
-    """What `count` does, for several negatives at one moment that is not before the clock."""
-    bucket = int(at_s // BUCKET_S)
-    if state.clock_s is None:
-        state.head = bucket
-        state.fine, state.hours = [0] * (3 * FINE), [0] * (3 * HOURS)
-    state.fine = shifted(state.fine, bucket - state.head)
-    state.hours = shifted(state.hours, bucket // 12 - state.head // 12)
-    state.clock_s, state.head = at_s, bucket
-    state.fine[-3] += negatives
-    state.hours[-3] += negatives
-
-
-def scaled_sigmoid(position: float) -> float:
-    """NAB's weight of a detection by its place: -1 at a window's start, 0 at its end, positive past it."""
-    return -1.0 if position > 3.0 else 2.0 / (1.0 + exp(5.0 * position)) - 1.0
-
-
-def nab_score(rows: int, windows: Sequence[tuple[int, int]], detections: Sequence[int]) -> float:
-    """Raw score of one file (Lavin and Ahmad, Evaluating Real-time Anomaly Detection Algorithms, 2015; nab/sweeper.py).
-
-    `windows` are first and last rows. A window pays its best detection, -1 without one; a detection outside costs
-    up to 0.11, less just past a window. The probationary rows count for nothing.
-    """
-    probation = int(min(PROBATION * rows, PROBATION * 5000))
-    total = 0.0
-    judged = [row for row in detections if row >= probation]
-    for first, last in windows:
-        width = last - first + 1
-        hits = [
-            scaled_sigmoid(-(last - row + 1) / width) / scaled_sigmoid(-1.0) for row in judged if first <= row <= last
-        ]
-        total += max(hits, default=-1.0)
-    for row in judged:
-        if any(first <= row <= last for first, last in windows):
-            continue
-        past = [(first, last) for first, last in windows if last < row]
-        if past:
-            first, last = past[-1]
-            total += FALSE_POSITIVE_WEIGHT * scaled_sigmoid((row - last) / (last - first))
-        else:
-            total -= FALSE_POSITIVE_WEIGHT
-    return total
+def add(state: WindowState, at_s: float, negatives: int, watching: Watching) -> Detector:
+    """Count several negatives at one moment that is not before the clock, and learn what is past by then."""
+    count(state, Mention(at_s, NEGATIVE, -1.0), watching.lateness_s)
+    for counts in (state.fine, state.hours, state.days):
+        counts[len(counts) - COLUMNS + NEGATIVE] += negatives - 1
+    learn_past(state, watching)
+    return state.detectors["negatives"]
 
 
 def read_nab(path: Path, windows: Sequence[Sequence[str]]) -> tuple[list[float], list[int], list[tuple[int, int]]]:
@@ -235,23 +188,18 @@ def injected(trials: int, rule: SurgeRule) -> None:
 def past(rate_h: float, number: int, rule: SurgeRule, chance: np.random.Generator) -> tuple[WindowState, np.ndarray]:
     """A state after four weeks and a part of a day at a constant rate, no episode open, and the counts behind it."""
     counts = chance.poisson(rate_h / 12, 28 * 288 + int(chance.integers(288)))
-    state = WindowState(entity=f"series {number}")
+    state, watching = WindowState(entity=f"series {number}"), Watching((rule,))
     for row in np.flatnonzero(counts).tolist():
-        add(state, row * float(BUCKET_S), int(counts[row]))
-        learn_past(state, rule)
-        judge(state, rule)
+        judge(state, add(state, row * float(BUCKET_S), int(counts[row]), watching), rule)
     return state, counts
 
 
 def found_after(state: WindowState, row: int, counts: Sequence[int], rule: SurgeRule) -> list[int]:
     """The first row from `row` on at which an episode opens, none or one, when `counts` follow."""
-    state = msgspec.structs.replace(state)
-    for after, count in enumerate(counts):
-        if count:
-            add(state, (row + after) * float(BUCKET_S), count)
-            learn_past(state, rule)
-            if decide(state, rule):
-                return [after]
+    state, watching = copied(state), Watching((rule,))
+    for after, negatives in enumerate(counts):
+        if negatives and decide(state, add(state, (row + after) * float(BUCKET_S), negatives, watching), rule):
+            return [after]
     return []
 
 
@@ -287,76 +235,27 @@ def middle(delays: Sequence[int]) -> str:
 
 def sample(replays: int, rule: SurgeRule, wrong: float = 0.15) -> None:
     """Print in how many noisy replays of the sample each surge opened exactly once, and how often anything else did."""
-    truth = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
-    gazetteer = Gazetteer(load_watchlist(WATCHLIST))
-    news = [msgspec.json.decode(line, type=News) for line in (SAMPLE / "news.jsonl").read_bytes().splitlines()]
-    named = [(item, list(dict.fromkeys(m.entity for m in gazetteer.find(item.text)))) for item in news]
-    chance = np.random.default_rng(7)
+    played, watching = Sample(), Watching((rule,))
+    days = np.random.default_rng(7).integers(365, size=replays).tolist()
     found: Counter[str] = Counter()
-    for _ in range(replays):
-        shift = timedelta(days=int(chance.integers(365)))
-        opened = replayed(named, truth["sentiment"], shift, chance, wrong, rule)
-        hits = [
-            sum(
-                name == surge["entity"]
-                and datetime.fromisoformat(surge["from"]) <= at <= datetime.fromisoformat(surge["to"])
-                for name, at in opened
-            )
-            for surge in truth["surges"]
-        ]
-        found.update(surge["entity"] for surge, times in zip(truth["surges"], hits, strict=True) if times == 1)
+    for seed, days_later in enumerate(days):
+        opened = played.opened(wrong, days_later, seed, watching)
+        hits = played.hits(opened)
+        found.update(surge["entity"] for surge, times in zip(played.truth["surges"], hits, strict=True) if times == 1)
         found["other episodes"] += len(opened) - sum(hits)
-        found["perfect replays"] += all(times == 1 for times in hits) and len(opened) == len(hits)
+        found["perfect replays"] += played.is_the_truth(opened)
     print(f"of {replays} replays:", dict(found))
-
-
-def replayed(
-    named: Sequence[tuple[News, list[str]]],
-    tones: dict[str, str],
-    shift: timedelta,
-    chance: np.random.Generator,
-    wrong: float,
-    rule: SurgeRule,
-) -> list[tuple[str, datetime]]:
-    """Episodes opened, (entity, moment as in the sample), when a share `wrong` of the verdicts is another at random."""
-    states: dict[str, WindowState] = {}
-    opened = []
-    for offset, (item, entities) in enumerate(named):
-        for entity in entities:
-            tone = tones[item.id]
-            verdict = SENTIMENTS.index(tone) if tone in SENTIMENTS else 2 * int(chance.integers(2))  # mixed fates
-            if chance.random() < wrong:
-                verdict = (verdict + int(chance.integers(1, 3))) % 3
-            assert item.published_at is not None
-            seen = EntityObservation(
-                id=f"{item.id}:{entity}",
-                news_id=item.id,
-                entity=entity,
-                name=entity,
-                at=item.published_at + shift,
-                sentiment=SENTIMENTS[verdict],
-                probabilities={},
-                topic="company",
-                text=item.text,
-                source=item.source,
-                url=item.url,
-                origin=Origin(0, offset),
-            )
-            states[entity], events = observe(states.get(entity), seen, rule)
-            opened += [(entity, told.at - shift) for told in events if told.kind == "opened"]
-    return opened
 
 
 def speed(rule: SurgeRule) -> None:
     """Print the median microseconds of one decision, for an entity of eight negatives an hour."""
     chance = np.random.default_rng(1)
-    state, took = WindowState(entity="series"), []
-    for row, count in enumerate(chance.poisson(8 / 12, 14 * 288).tolist()):
-        if count:
-            add(state, row * float(BUCKET_S), count)
-            learn_past(state, rule)
+    state, watching, took = WindowState(entity="series"), Watching((rule,)), []
+    for row, negatives in enumerate(chance.poisson(8 / 12, 14 * 288).tolist()):
+        if negatives:
+            detector = add(state, row * float(BUCKET_S), negatives, watching)
             begun = perf_counter()
-            decide(state, rule)
+            decide(state, detector, rule)
             took.append(perf_counter() - begun)
     print(f"{1e6 * float(np.median(took)):.0f} microseconds a decision, median of {len(took)}")
 
@@ -364,8 +263,7 @@ def speed(rule: SurgeRule) -> None:
 if __name__ == "__main__":
     verb, rest = sys.argv[1], sys.argv[2:]
     given = rest[0 if verb == "speed" else 1 :]
-    social = given == ["social"]
-    rule = SurgeRule.social() if social else msgspec.convert(json.loads(given[0]) if given else {}, SurgeRule)
+    rule = msgspec.convert(json.loads(given[0]) if given else {}, SurgeRule)
     if verb in ("nab", "plateau"):
         {"nab": nab, "plateau": plateau}[verb](Path(rest[0]), rule)
     elif verb == "speed":
