@@ -41,9 +41,9 @@ class Foreign:
 
     @property
     def most_tokens(self) -> int:
-        """Positions it has: RoBERTa and its kin count them from behind the padding's."""
+        """Positions it has, less those before the first: RoBERTa and its kin count from behind the padding's."""
         positions = getattr(self.model.config, "max_position_embeddings", None) or 1_000_000
-        offset = self.pad_id + 1 if "oberta" in self.architecture.lower() else 0
+        offset = 0 if self.architecture.startswith("Bert") else self.pad_id + 1
         return int(positions) - offset
 
 
@@ -51,6 +51,8 @@ def load_foreign(source: str, revision: str | None = None) -> Foreign:
     """From a directory, or by name from the Hugging Face hub. Raises InputError."""
     if Path(source).is_dir():
         check_files(Path(source))
+    elif source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise InputError(f"{source}: no such folder; give one, or a name on the Hugging Face hub as ProsusAI/finbert")
     options: dict[str, Any] = {"trust_remote_code": False, "revision": revision}
     try:
         config = AutoConfig.from_pretrained(source, **options)

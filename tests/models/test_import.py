@@ -209,6 +209,11 @@ def test_the_threshold_of_a_task_that_abstains_is_chosen_on_dev(
     assert abstain is not None and 0 < abstain.threshold < 1
 
 
+def test_a_folder_that_is_not_there_is_not_sought_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder"):
+        load_foreign(str(tmp_path / "nowhere"))
+
+
 @pytest.mark.parametrize("pickle", ["pytorch_model.bin", "model.pt"])
 def test_weights_as_a_pickle_only_are_refused_with_the_remedy(bert: Path, tmp_path: Path, pickle: str) -> None:
     copy = shutil.copytree(bert, tmp_path / "copy")
