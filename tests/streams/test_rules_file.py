@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from prometheus_client import CollectorRegistry
 from models.errors import SettingsError
 from streams.doctor import local
 from streams.metrics import rules_gauges
+from streams.news.doubts import doubts
+from streams.news.rule_text import KINDS, SCOPES
 from streams.news.rules import RuleBook
 from streams.rules_file import EXAMPLE, LOOK_S, MOST_BYTES, RulesFile, load_rules, rules_of
 from streams.settings import Settings
@@ -192,13 +195,25 @@ def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_the_example_fits_what_is_shipped_and_uses_every_kind_and_scope() -> None:
-    from streams.news.doubts import doubts
-    from streams.news.rule_text import KINDS, SCOPES
-
     book = rules_of(Settings(), EXAMPLE)
     assert doubts(book) == []
     assert {rule.surge.kind for rule in book.rules} == set(KINDS)
     assert {rule.scope for rule in book.rules} == set(SCOPES)
+
+
+def test_the_documents_rules_are_rules_and_every_key_has_its_row(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "rules.yaml").write_text(shown)
+    assert doubts(rules_of(Settings(), tmp_path / "rules.yaml")) == []
+    rule = "rules: [{name: r, watch: all, kind: share, %s: {qqq: 1}}]"
+    places = ("qqq: 1", "storm: {qqq: 1}", "rules: [{qqq: 1}]", rule % "severity", rule % "quiet_hours")
+    for place in places:
+        (tmp_path / "rules.yaml").write_text(place)
+        with pytest.raises(SettingsError) as error:
+            load_rules(tmp_path / "rules.yaml", SECTORS)
+        known = str(error.value).partition("known: ")[2].split(", ")
+        assert len(known) >= 3 and [key for key in known if f"`{key}`" not in text] == []
 
 
 # the doctor
