@@ -23,9 +23,7 @@ from models.loop import Surroundings, fit
 from models.questions import Questions
 from models.tasks import Task
 from models.text_encoder import TextEncoder
-from models.training import Training
-
-METHODS = ("full", "lora", "adalora")  # what these learn ends in the weights that the graph knows
+from models.training import Training, check_unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,7 @@ def finetune_encoder(
     around: Surroundings = Surroundings(), *, resume: bool = False,  # noqa: B008 - frozen
 ) -> dict[str, Any]:  # fmt: skip
     """Train and return the log's best line. Raises InputError for unusable data or options, and what `fit` does."""
-    if training.method not in METHODS:
-        raise InputError(f"method is {training.method!r}, which no encoder's graph knows; use {', '.join(METHODS)}")
+    check_unlabelled(training, "encoder")
     torch.manual_seed(training.seed)
     network = text_encoder.from_base(base, training.dropout, task.max_tokens)
     return fit(ContrastiveLearner(task, questions, base, network), run, training, around, resume=resume)

@@ -19,10 +19,8 @@ from models.loop import Surroundings, fit
 from models.questions import Question, Questions
 from models.span_reader import SpanReader
 from models.tasks import Task
-from models.training import Training
+from models.training import Training, check_unlabelled
 from models.windows import NOTHING, Candidate, Shape, Specials, Window, arrays, candidates, tokens_of, windows_of
-
-METHODS = ("full", "lora", "adalora")  # what these learn ends in the weights that the graph knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,7 @@ def finetune_reader(
     around: Surroundings = Surroundings(), *, resume: bool = False,  # noqa: B008 - frozen
 ) -> dict[str, Any]:  # fmt: skip
     """Train and return the log's best line. Raises InputError for unusable data or options, and what `fit` does."""
-    if training.method not in METHODS:
-        raise InputError(f"method is {training.method!r}, which no reader's graph knows; use {', '.join(METHODS)}")
+    check_unlabelled(training, "reader")
     torch.manual_seed(training.seed)
     network = span_reader.from_base(base, training.dropout, task.max_tokens)
     return fit(ReadingLearner(task, questions, base, network), run, training, around, resume=resume)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from models.errors import InputError
 
 METHODS = ("full", "lora", "adalora", "prefix", "adapter")
+MERGED = ("full", "lora", "adalora")  # what these learn ends in the weights that the graph knows
 PRECISIONS = ("float32", "bf16")
 CLASS_WEIGHTS = ("none", "balanced")
 ADDED = ".added."  # stands in the name of every weight that is no part of the encoder as it was
@@ -79,3 +80,11 @@ def check_training(training: Training, labels: Mapping[str, tuple[str, ...]], wh
                 f"{where}: class_weights of head {head} are {dict(table)}; wanted weights above 0 for heads"
                 f" {', '.join(labels)} and its labels ({known})"
             )
+
+
+def check_unlabelled(training: Training, kind: str) -> None:
+    """Raise InputError for what a kind of task without labels (reader, encoder) has no use or no graph for."""
+    if training.method not in MERGED:
+        raise InputError(f"method is {training.method!r}, which no {kind}'s graph knows; use {', '.join(MERGED)}")
+    if training.class_weights != "none" or training.focal_gamma:
+        raise InputError(f"class_weights and focal_gamma are for classifiers; a {kind} has no labels: leave them out")

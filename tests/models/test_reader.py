@@ -154,6 +154,8 @@ def test_unusable_bases_options_and_data_are_refused(
         attempt(of=replace(task, max_tokens=64))
     with pytest.raises(InputError, match="'prefix', which no reader's graph knows; use full, lora, adalora"):
         attempt(method="prefix")
+    with pytest.raises(InputError, match="focal_gamma are for classifiers; a reader has no labels"):
+        attempt(focal_gamma=2.0)
     with pytest.raises(InputError, match="0 windows to train on"):
         attempt(asked=Questions())
 
