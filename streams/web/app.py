@@ -1,15 +1,13 @@
-"""create_app: the page, its events and its questions as a Starlette application. Knows the board, not Kafka."""
+"""create_app: the page, its events and what people send it as a Starlette application. Knows the board, not Kafka."""
 
 import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
-from msgspec import Meta
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sse_starlette import EventSourceResponse
@@ -17,48 +15,50 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from models.errors import BrokerUnavailable
-from streams.records import Question
-from streams.web.guard import Allowance, SecurityHeaders, allowed_hosts, same_origin
+from models.errors import BrokerUnavailable, GretchenError, TopicMismatch
+from streams.news.windows import WindowState
+from streams.records import AlertAction, Question
+from streams.web.actions import ack_of, mute_of, unmute_of
+from streams.web.guard import Allowance, SecurityHeaders, allowed_hosts
+from streams.web.history import Archive
 from streams.web.hub import Full, Hub
+from streams.web.take import Acted, Asked, Refused, read_body
 
 STATIC = Path(__file__).resolve().parent / "static"
-QUESTION_BYTES = 8192
-QUESTION_CHARS = 1000
 SEND_TIMEOUT_S = 5.0  # a browser that takes nothing for so long is let go
 
 log = logging.getLogger("gretchen.page")
 
-Ask = Callable[[Question], Awaitable[None]]
-"""Puts a question into its topic, and returns once Kafka has it. Raises BrokerUnavailable."""
 
+@dataclass(frozen=True)
+class Reach:
+    """What the page can do beyond its board. All raise BrokerUnavailable when Kafka does not answer."""
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of POST /questions."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=QUESTION_CHARS)]
-    conversation_id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
-
-
-class Refused(Exception):
-    """A question that is not taken: the HTTP status and one line for its author."""
-
-    def __init__(self, status: int, line: str) -> None:
-        super().__init__(line)
-        self.status = status
+    ask: Callable[[Question], Awaitable[None]]  # returns once Kafka has it, as `act` does
+    act: Callable[[AlertAction], Awaitable[None]]
+    read: Callable[[str], WindowState | None]  # a stream's state; called in a thread, may take a second
 
 
 def create_app(
-    hub: Hub, ask: Ask, host: str, allowance: Allowance | None = None, registry: CollectorRegistry | None = None
+    hub: Hub,
+    reach: Reach,
+    host: str,
+    allowance: Allowance | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> Starlette:
     """The page over `hub`'s board. `host` is the address it is bound to: it decides which Host headers are answered."""
-    questions_left = allowance or Allowance()
+    allowed = allowance or Allowance()
+    archive = Archive(reach.read)
+
+    def admit(request: Request, what: str) -> None:
+        if not allowed.take(request.client.host if request.client else "", time.monotonic()):
+            raise Refused(429, f"too many {what}s in a short time; wait a few seconds")
 
     async def index(request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -71,23 +71,42 @@ def create_app(
             return JSONResponse({"error": line}, 503, {"Retry-After": "30"})
 
     async def questions(request: Request) -> Response:
-        try:
-            asked = await read_question(request)
-            client = request.client.host if request.client else ""
-            if not questions_left.take(client, time.monotonic()):
-                raise Refused(429, "too many questions in a short time; wait a few seconds")
-            question = Question(
-                id=f"page-{uuid.uuid4()}",
-                text=asked.text,
-                conversation_id=asked.conversation_id,
-                asked_at=datetime.now(UTC),
-            )
-            await ask(question)
-        except Refused as refused:
-            return JSONResponse({"error": str(refused)}, refused.status)
-        except BrokerUnavailable as error:
-            return JSONResponse({"error": str(error)}, 503)
+        asked = await read_body(request, Asked, "question")
+        if not asked.text.strip():
+            raise Refused(400, "the question is empty")
+        admit(request, "question")
+        question = Question(
+            id=f"page-{uuid.uuid4()}",
+            text=asked.text,
+            conversation_id=asked.conversation_id,
+            asked_at=datetime.now(UTC),
+        )
+        await reach.ask(question)
         return JSONResponse({"id": question.id}, 202)
+
+    def acting(
+        parameter: str, action_of: Callable[[str, Acted, datetime], AlertAction]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def act(request: Request) -> Response:
+            acted = await read_body(request, Acted, "action")
+            admit(request, "action")
+            action = action_of(request.path_params[parameter], acted, datetime.now(UTC))
+            await reach.act(action)
+            return JSONResponse({"id": action.id}, 202)
+
+        return act
+
+    def ack(episode: str, acted: Acted, now: datetime) -> AlertAction:
+        known = hub.board.alerts.get(episode)
+        if known is None:
+            raise Refused(404, "the page knows no alert of this episode any more; 'gretchen alerts ack' may")
+        return ack_of(episode, known["entity"], acted, now)
+
+    async def stream(request: Request) -> Response:
+        view = await archive.view(request.path_params["key"])
+        if view is None:
+            raise Refused(404, "no table has a history of this name yet")
+        return JSONResponse(view, headers={"Cache-Control": "no-store"})
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"ok": True})
@@ -104,6 +123,10 @@ def create_app(
         Route("/", index),
         Route("/events", events),
         Route("/questions", questions, methods=["POST"]),
+        Route("/api/alerts/{episode:path}/ack", acting("episode", ack), methods=["POST"]),
+        Route("/api/streams/{key:path}/mute", acting("key", mute_of), methods=["POST"]),
+        Route("/api/streams/{key:path}/unmute", acting("key", unmute_of), methods=["POST"]),
+        Route("/api/streams/{key:path}", stream),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -111,30 +134,17 @@ def create_app(
     if registry is not None:
         routes.append(Route("/metrics", metrics))
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host), www_redirect=False)
-    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), hosts])
+    refusals = {Refused: refused, GretchenError: failed}
+    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), hosts], exception_handlers=refusals)
 
 
-async def read_question(request: Request) -> Asked:
-    """The question in a request's body; raises Refused. Never reads more than `QUESTION_BYTES`."""
-    if not same_origin(request.headers):
-        raise Refused(403, "questions are taken from this page only, not from other sites")
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, "a question is sent as application/json")
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > QUESTION_BYTES:
-                raise Refused(413, f"a question has at most {QUESTION_CHARS} characters")
-    except ClientDisconnect:
-        raise Refused(400, "the question broke off") from None
-    try:
-        asked = msgspec.json.decode(body, type=Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(400, f"the question can't be read: {error}") from None
-    if not asked.text.strip():
-        raise Refused(400, "the question is empty")
-    return asked
+async def refused(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, error.status if isinstance(error, Refused) else 400)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    status = 503 if isinstance(error, BrokerUnavailable) else 404 if isinstance(error, TopicMismatch) else 500
+    return JSONResponse({"error": str(error)}, status)
 
 
 class Events(EventSourceResponse):

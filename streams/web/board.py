@@ -10,38 +10,43 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from streams.records import Alert, Answer, Question, ScoredNews, Summary
+from streams.news.groups import STORM
+from streams.records import Alert, AlertAction, Answer, Question, ScoredNews, Summary
 from streams.web.rates import Backlog, Place, Rate
-from streams.web.views import View, alert_view, answer_view, entity_view, headline_view, trim
+from streams.web.views import View, action_view, alert_view, answer_view, headline_view, stream_view, trim
 
 HEADLINES = 200
 HEADLINES_PER_DELTA = 40  # nobody reads more in a quarter of a second; the rest counts as skipped
 ENTITIES = 600
+GROUPS = 120
 ALERTS = 100
+ACTIONS = 400  # acks, and as many mutes
 CHATS = 120
 REFUSED = 50
-TREND_POINTS = 48
-TREND_BUCKET_S = 300
+LINE_POINTS = 48
+LINE_BUCKET_S = 300
+
+PARTS = ("entities", "groups", "alerts", "acks", "mutes", "chats")
 
 BrokerState = Literal["connecting", "no topics", "loading", "connected", "down"]
 
 
 @dataclass
-class Entity:
-    """An entity's last summary, and its index at the end of each five minutes of event time that had news."""
+class Stream:
+    """A stream's last summary, and its index at the end of each five minutes of event time that had news."""
 
     summary: Summary
-    trend: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=TREND_POINTS))
+    line: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LINE_POINTS))
 
     def apply(self, summary: Summary) -> None:
-        bucket = int(summary.at.timestamp() // TREND_BUCKET_S)
-        if self.trend and bucket <= self.trend[-1][0]:  # late news belongs to the point at hand
-            bucket = self.trend.pop()[0]
-        self.trend.append((bucket, summary.index))
+        bucket = int(summary.at.timestamp() // LINE_BUCKET_S)
+        if self.line and bucket <= self.line[-1][0]:  # late news belongs to the point at hand
+            bucket = self.line.pop()[0]
+        self.line.append((bucket, summary.index))
         self.summary = summary
 
     def view(self) -> View:
-        return entity_view(self.summary, [index for _, index in self.trend])
+        return stream_view(self.summary, [index for _, index in self.line])
 
 
 class Board:
@@ -53,8 +58,11 @@ class Board:
         self.shown = 0
         self.headlines: list[tuple[int, int, View]] = []  # (broker time ms, count, view), oldest first
         self.ids: dict[str, None] = {}
-        self.entities: dict[str, Entity] = {}
+        self.entities: dict[str, Stream] = {}
+        self.groups: dict[str, Stream] = {}
         self.alerts: dict[str, View] = {}
+        self.acks: dict[str, View] = {}
+        self.mutes: dict[str, View] = {}
         self.chats: dict[str, View] = {}
         self.asked: dict[Place, str] = {}
         self.refused: deque[View] = deque(maxlen=REFUSED)
@@ -68,7 +76,7 @@ class Board:
         self.newest_ms: int | None = None
         self.new: deque[View] = deque(maxlen=HEADLINES_PER_DELTA)
         self.skipped = 0
-        self.changed: dict[str, set[str]] = {"entities": set(), "alerts": set(), "chats": set()}
+        self.changed: dict[str, set[str]] = {part: set() for part in PARTS}
         self.refused_changed = False
 
     def add_news(self, place: Place, at_ms: int) -> None:
@@ -94,14 +102,19 @@ class Board:
             self.news.left((record.origin.partition, record.origin.offset), at_ms)
 
     def add_summary(self, record: Summary) -> None:
-        known = self.entities.get(record.entity)
+        if record.entity.startswith(STORM):  # it has alerts, but no news and no index of its own
+            return
+        part, streams, most = "entities", self.entities, ENTITIES
+        if record.scope != "entity":
+            part, streams, most = "groups", self.groups, GROUPS
+        known = streams.get(record.entity)
         if known and record.applied <= known.summary.applied and record.at <= known.summary.at:
             return  # a duplicate; a count that starts anew (a table thrown away) has later times
-        entity = self.entities.pop(record.entity, None) or Entity(record)
-        entity.apply(record)
-        self.entities[record.entity] = entity  # last in the dict: the longest silent goes first
-        trim(self.entities, ENTITIES)
-        self.changed["entities"].add(record.entity)
+        stream = streams.pop(record.entity, None) or Stream(record)
+        stream.apply(record)
+        streams[record.entity] = stream  # last in the dict: the longest silent goes first
+        trim(streams, most)
+        self.changed[part].add(record.entity)
 
     def add_alert(self, record: Alert) -> None:
         known = self.alerts.get(record.episode)
@@ -114,6 +127,15 @@ class Board:
         while len(self.alerts) > ALERTS:  # resolved ones go first
             gone = next((k for k, v in self.alerts.items() if v["status"] == "resolved"), next(iter(self.alerts)))
             del self.alerts[gone]
+
+    def add_action(self, record: AlertAction) -> None:
+        """The last action on an episode or a stream holds, as for the sinks."""
+        part, actions = ("acks", self.acks) if record.kind == "ack" else ("mutes", self.mutes)
+        view = action_view(record)
+        actions.pop(view["key"], None)
+        actions[view["key"]] = view
+        trim(actions, ACTIONS)
+        self.changed[part].add(view["key"])
 
     def add_question(self, record: Question, place: Place, at_ms: int, at: datetime, live: bool) -> None:
         if live:
@@ -176,8 +198,11 @@ class Board:
         return {
             "status": self.status(now_ms),
             "headlines": [view for _, _, view in self.headlines],
-            "entities": [entity.view() for entity in self.entities.values()],
+            "entities": [stream.view() for stream in self.entities.values()],
+            "groups": [stream.view() for stream in self.groups.values()],
             "alerts": list(self.alerts.values()),
+            "acks": list(self.acks.values()),
+            "mutes": list(self.mutes.values()),
             "chats": list(self.chats.values()),
             "refused": list(self.refused),
             "refusals": dict(self.refusals),
@@ -189,8 +214,9 @@ class Board:
         changed: dict[str, Any] = {}
         if self.new:
             changed |= {"headlines": list(self.new), "skipped": self.skipped}
-        views: dict[str, dict[str, View]] = {"alerts": self.alerts, "chats": self.chats}
-        views["entities"] = {key: self.entities[key].view() for key in self.changed["entities"] & self.entities.keys()}
+        views = {"alerts": self.alerts, "acks": self.acks, "mutes": self.mutes, "chats": self.chats}
+        for part, streams in (("entities", self.entities), ("groups", self.groups)):
+            views[part] = {key: streams[key].view() for key in self.changed[part] & streams.keys()}
         for kind, keys in self.changed.items():
             if keys:
                 changed[kind] = [view for key, view in views[kind].items() if key in keys]

@@ -1,4 +1,4 @@
-"""The Kafka side of the page: reads the output topics into the board, puts questions into theirs.
+"""The Kafka side of the page: reads the output topics into the board, puts questions and actions into theirs.
 
 No consumer group and no commits: a page starts with the end of each partition, so that a restart shows what was there,
 and any number of pages may run. The topics are made by `gretchen topics` or a worker; the page waits for them.
@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -17,9 +18,19 @@ from aiokafka.errors import KafkaError
 
 from models.errors import BrokerUnavailable
 from streams.connection import aiokafka_options
-from streams.records import Question
+from streams.records import AlertAction, Question, Record
 from streams.settings import Settings
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
+from streams.topics import (
+    ALERT_ACTIONS,
+    ALERTS,
+    CHAT_ANSWERS,
+    CHAT_QUESTIONS,
+    DEAD_LETTERS,
+    NEWS,
+    SCORED_NEWS,
+    SUMMARIES,
+    Topic,
+)
 from streams.web.board import Board, BrokerState
 from streams.web.hub import Hub
 from streams.web.read import apply
@@ -29,6 +40,7 @@ TAILS: tuple[tuple[Topic, int], ...] = (
     (SCORED_NEWS, 200),
     (SUMMARIES, 4000),
     (ALERTS, 400),
+    (ALERT_ACTIONS, 1000),
     (CHAT_QUESTIONS, 100),
     (CHAT_ANSWERS, 100),
     (DEAD_LETTERS, 20),
@@ -176,25 +188,32 @@ class Feed:
                 self.hub.restart()
 
     async def ask(self, question: Question) -> None:
-        """Puts a question into its topic with a producer of its own: people type slowly. Raises BrokerUnavailable."""
-        topic = CHAT_QUESTIONS.of(self.settings)
-        if topic not in self.present:  # sending would make the topic, with a wrong number of partitions
-            raise BrokerUnavailable(self.board.trouble or "the questions' topic is not there yet; try again shortly")
+        """Puts a question into its topic. Raises BrokerUnavailable."""
+        await self.put(CHAT_QUESTIONS, question, question.id, question.conversation_id or question.id)
+
+    async def act(self, action: AlertAction) -> None:
+        """Puts what an operator did into its topic. Raises BrokerUnavailable."""
+        await self.put(ALERT_ACTIONS, action, action.id, action.id)
+
+    async def put(self, topic: Topic, record: Record, id: str, key: str) -> None:
+        """With a producer of its own: people type slowly. Returns once Kafka has it; raises BrokerUnavailable."""
+        name = topic.of(self.settings)
+        if name not in self.present:  # sending would make the topic, with a wrong number of partitions
+            raise BrokerUnavailable(self.board.trouble or f"the topic {name} is not there yet; try again shortly")
         producer = AIOKafkaProducer(**client_options(self.settings), acks="all")
         try:
             await asyncio.wait_for(producer.start(), ANSWER_S)
-            key = (question.conversation_id or question.id).encode()
             headers = [
-                ("ce_id", question.id.encode()),
+                ("ce_id", quote(id).encode()),
                 ("ce_source", b"gretchen/page"),
-                ("ce_type", question.TYPE.encode()),
+                ("ce_type", record.TYPE.encode()),
                 ("ce_specversion", b"1.0"),
             ]
-            sent = producer.send_and_wait(topic, msgspec.json.encode(question), key=key, headers=headers)
+            sent = producer.send_and_wait(name, msgspec.json.encode(record), key=key.encode(), headers=headers)
             await asyncio.wait_for(sent, ANSWER_S)
         except (KafkaError, OSError, TimeoutError):
             where = self.settings.bootstrap_servers
-            raise BrokerUnavailable(f"no Kafka answers at {where}; the question was not sent, try again") from None
+            raise BrokerUnavailable(f"no Kafka answers at {where}; nothing was sent, try again") from None
         finally:
             await stopped(producer.stop())
 

@@ -5,13 +5,24 @@ from typing import Protocol
 
 import msgspec
 
-from streams.records import Alert, Answer, Question, ScoredNews, Summary
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
+from streams.records import Alert, AlertAction, Answer, Question, ScoredNews, Summary
+from streams.topics import (
+    ALERT_ACTIONS,
+    ALERTS,
+    CHAT_ANSWERS,
+    CHAT_QUESTIONS,
+    DEAD_LETTERS,
+    NEWS,
+    SCORED_NEWS,
+    SUMMARIES,
+    Topic,
+)
 from streams.web.board import Board
 
 SCORED = msgspec.json.Decoder(ScoredNews)
 SUMMARY = msgspec.json.Decoder(Summary)
 ALERT = msgspec.json.Decoder(Alert)
+ACTION = msgspec.json.Decoder(AlertAction)
 QUESTION = msgspec.json.Decoder(Question)
 ANSWER = msgspec.json.Decoder(Answer)
 
@@ -43,6 +54,8 @@ def apply(board: Board, topic: Topic, record: Consumed, now_ms: int, live: bool,
             board.add_summary(SUMMARY.decode(value))
         elif topic is ALERTS:
             board.add_alert(ALERT.decode(value))
+        elif topic is ALERT_ACTIONS:
+            board.add_action(ACTION.decode(value))
         elif topic is CHAT_QUESTIONS:
             at = datetime.fromtimestamp(at_ms / 1000, UTC)
             board.add_question(QUESTION.decode(value), place, at_ms, at, live)

@@ -8,14 +8,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from models.errors import SettingsError
+from streams.queries import read_state
 from streams.settings import Settings
-from streams.web.app import create_app
+from streams.web.app import Reach, create_app
 from streams.web.board import Board
 from streams.web.consume import Feed, client_options
 from streams.web.guard import is_loopback
@@ -91,7 +93,8 @@ async def serve_on(sock: socket.socket, settings: Settings, tell: Callable[[str]
     feed = Feed(settings, hub, now_ms)
     registry = CollectorRegistry()
     measure(hub, registry)
-    app = create_app(hub, feed.ask, settings.page_host, registry=registry)
+    reach = Reach(feed.ask, feed.act, partial(read_state, settings))
+    app = create_app(hub, reach, settings.page_host, registry=registry)
     server = Server(app, hub)
     host, port = sock.getsockname()[:2]
     tell(f"Gretchen's page: http://{f'[{host}]' if ':' in host else host}:{port}/")

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from streams.records import Alert, Answer, ScoredNews, Summary
+from streams.records import Alert, AlertAction, Answer, Evidence, ScoredNews, Series, Summary
 
 View = dict[str, Any]
 K = TypeVar("K")
@@ -13,6 +13,8 @@ TEXT_CHARS = 600  # a headline is shorter; a pasted article is cut on the page, 
 LABEL_CHARS = 80  # a name, a source, a topic: feeds may send anything
 URL_CHARS = 2000
 EVIDENCE = 12
+MEMBERS = 60
+BUCKETS = 96  # of an alert's series; two days in hours are the longest
 ORDER = {"opened": 0, "grew": 1, "resolved": 2}
 
 
@@ -55,20 +57,23 @@ def headline_view(record: ScoredNews) -> View:
     }
 
 
-def entity_view(record: Summary, trend: list[float]) -> View:
-    """`move` is the change of the index over the trend shown."""
+def stream_view(record: Summary, line: list[float]) -> View:
+    """An entity's or a group's state; `line` is its index over the last hours, `trend` against its slow mean."""
     return {
         "id": record.entity,
         "name": label(record.name),
+        "scope": record.scope,
         "at": record.at,
         "index": round(record.index, 3),
-        "move": round(record.index - trend[0], 3),
+        "trend": round(record.trend, 3),
+        "z": round(record.z, 1),
+        "expected": round(record.expected, 2),
+        "sources": record.sources,
         "negatives": record.negatives,
         "neutrals": record.neutrals,
         "positives": record.positives,
         "window_s": record.window_s,
-        "applied": record.applied,
-        "trend": [round(index, 3) for index in trend],
+        "line": [round(index, 3) for index in line],
     }
 
 
@@ -81,6 +86,9 @@ def alert_view(record: Alert, known: View | None) -> View:
         "episode": record.episode,
         "entity": record.entity,
         "name": label(record.name),
+        "scope": record.scope,
+        "kind": record.kind,
+        "rule": label(record.rule),
         "status": record.status,
         "severity": record.severity,
         "at": record.at,
@@ -88,20 +96,48 @@ def alert_view(record: Alert, known: View | None) -> View:
         "updates": known["updates"] + 1 if known else 0,
         "summary": cut(record.summary),
         "observed": round(record.observed, 3),
-        "expected": round(record.expected, 2),
+        "expected": round(record.expected, 3),
+        "span_s": record.span_s,
         "p_value": record.p_value,
-        "evidence": [
-            {
-                "id": item.news_id,
-                "at": item.at,
-                "text": cut(item.text),
-                "negative": round(item.negative, 3),
-                "source": label(item.source or ""),
-                "url": link(item.url),
-            }
-            for item in record.evidence[:EVIDENCE]
-        ]
+        "held": label(record.held),
+        "members": [label(member) for member in record.members[:MEMBERS]] or (known["members"] if known else []),
+        "evidence": [evidence_view(each) for each in record.evidence[:EVIDENCE]]
         or (known["evidence"] if known else []),
+        "series": series_view(record.series) if record.series else (known["series"] if known else None),
+    }
+
+
+def evidence_view(record: Evidence) -> View:
+    return {
+        "id": record.news_id,
+        "at": record.at,
+        "text": cut(record.text),
+        "sentiment": record.sentiment,
+        "negative": round(record.negative, 3),
+        "source": label(record.source or ""),
+        "also_in": [label(source) for source in record.also_in[:EVIDENCE]],
+        "url": link(record.url),
+    }
+
+
+def series_view(record: Series) -> View:
+    """The latest buckets; `values` may have gaps (None)."""
+    return {
+        "bucket_s": record.bucket_s,
+        "values": record.values[-BUCKETS:],
+        "expected": record.expected,
+        "threshold": record.threshold,
+    }
+
+
+def action_view(record: AlertAction) -> View:
+    """Who acked or muted, when, and of a mute until when: null once it is unmuted."""
+    return {
+        "key": record.episode or record.entity if record.kind == "ack" else record.entity,
+        "by": label(record.by),
+        "note": cut(record.note, 200),
+        "at": record.at,
+        "until": record.until if record.kind == "mute" else None,
     }
 
 

@@ -1,25 +1,35 @@
 // Wires the parts: messages change what is known at once, the screen follows once a frame at most.
 
+import { Actions } from "./actions.js";
 import { Alerts } from "./alerts.js";
 import { Chat } from "./chat.js";
 import { byId } from "./dom.js";
 import { Entities } from "./entities.js";
-import { showHealth, showRefusals, showStatus, showZone } from "./figures.js";
-import { switchZone } from "./format.js";
+import { showHealth, showRefusals, showStatus } from "./figures.js";
+import { today } from "./format.js";
 import { Headlines } from "./headlines.js";
+import { Market } from "./market.js";
+import { Profile } from "./profile.js";
+import * as route from "./route.js";
 import { Stream } from "./stream.js";
+import { offerZones } from "./zone.js";
 
-const choose = (entity) => {
-  entities.show(entity);
-  headlines.show(entity);
-};
-const headlines = new Headlines(choose);
-const entities = new Entities(choose);
-const alerts = new Alerts();
+const actions = new Actions();
+const headlines = new Headlines();
+const entities = new Entities(actions);
+const market = new Market();
+const alerts = new Alerts(actions);
 const chat = new Chat();
+const profile = new Profile({
+  known: (key) => entities.items.get(key) ?? market.items.get(key) ?? null,
+  live: (key) => headlines.about(key),
+  alerts: (key) => alerts.about(key),
+  actions,
+});
 
 const dirty = new Set();
 let frame = 0;
+let day = today();
 
 function soon(...parts) {
   for (const part of parts) dirty.add(part);
@@ -28,27 +38,34 @@ function soon(...parts) {
 
 function draw() {
   frame = 0;
+  const acted = dirty.has("acks") || dirty.has("mutes");
   if (dirty.has("headlines")) headlines.render();
-  if (dirty.has("entities")) entities.render();
-  if (dirty.has("alerts")) alerts.render();
+  if (dirty.has("entities") || acted) entities.render();
+  if (dirty.has("groups")) market.render();
+  if (dirty.has("alerts") || acted) alerts.render();
   if (dirty.has("chats")) chat.render();
   if (stream.status && (dirty.has("status") || dirty.has("alerts"))) showStatus(stream.status, alerts.open().length);
+  profile.render();
   dirty.clear();
 }
 
 function onSnapshot(message) {
+  actions.reset(message);
   headlines.reset(message.headlines);
   entities.reset(message.entities);
+  market.reset(message.groups);
   alerts.reset(message.alerts);
   chat.reset(message.chats);
   showRefusals(message.refused, message.refusals);
-  soon("headlines", "entities", "alerts", "chats", "status");
+  soon("headlines", "entities", "groups", "alerts", "chats", "status");
   showHealth(stream.health());
 }
 
 function onDelta(message) {
+  actions.add(message);
   if (message.headlines) headlines.add(message.headlines, true, message.skipped);
   if (message.entities) entities.add(message.entities);
+  if (message.groups) market.add(message.groups);
   if (message.alerts) alerts.add(message.alerts);
   if (message.chats) chat.add(message.chats);
   if (message.refused) showRefusals(message.refused, message.refusals);
@@ -59,27 +76,67 @@ const stream = new Stream("/events", onSnapshot, onDelta);
 
 setInterval(() => {
   showHealth(stream.health());
-  soon("entities", "chats"); // an order held while it was pointed at, a question that waits too long
+  profile.refresh();
+  if (day !== today()) retime(); // what was today is yesterday
+  soon("entities", "chats", "mutes"); // an order held while it was pointed at, a question that waits too long, a mute that ended
 }, 1000);
 
-byId("zone").addEventListener("click", () => {
-  switchZone();
-  showZone();
+function retime() {
+  day = today();
   headlines.retime();
   alerts.retime();
+  profile.retime();
   chat.nodes.clear();
   soon("chats");
+}
+
+/** Shows what the address says: the overview or one stream's page. */
+function go() {
+  const key = route.stream();
+  if (key === profile.key) return;
+  document.body.classList.toggle("at-profile", key !== null);
+  byId("profile").hidden = key === null;
+  entities.show(key);
+  profile.open(key);
+  profile.refresh();
+  profile.render();
+  if (key === null) {
+    byId(location.hash.slice(1))?.scrollIntoView(); // it was hidden until now
+    return;
+  }
+  byId("announcer").textContent = `${byId("profile-title").textContent} opened`;
+  if (matchMedia("(max-width: 699px)").matches) { byId("profile-title").focus(); scrollTo(0, 0); }
+}
+
+const search = byId("search");
+search.addEventListener("input", () => { headlines.render(true); entities.render(true); });
+search.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") { event.preventDefault(); entities.first()?.focus(); }
+  if (event.key === "Enter" && search.value.trim()) { event.preventDefault(); entities.first()?.click(); }
+  if (event.key === "Escape") leave(event);
 });
+
+/** Esc: first the search goes, then the page that is open. */
+function leave(event) {
+  event.preventDefault();
+  if (search.value) {
+    search.value = "";
+    search.dispatchEvent(new Event("input"));
+  } else {
+    route.close();
+    search.blur();
+  }
+}
+
 byId("refused").addEventListener("click", () => byId("refusals").showModal());
 byId("headline-list").addEventListener("scroll", () => soon("headlines"), { passive: true });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select") || byId("refusals").open) return;
-  if (event.key === "/") { event.preventDefault(); byId("search").focus(); }
+  if (event.key === "/") { event.preventDefault(); search.focus(); }
   if (event.key === "p") headlines.pause(!headlines.paused);
-  if (event.key === "Escape") choose(null);
+  if (event.key === "Escape") leave(event);
 });
-showZone();
-headlines.render();
-entities.render();
-alerts.render();
-chat.render();
+addEventListener("hashchange", go);
+offerZones(retime);
+soon("headlines", "entities", "groups", "alerts", "chats");
+go();

@@ -1,15 +1,19 @@
-// The entities with their trend, in an order that holds still while a pointer or the focus is on it.
+// The watchlist: entities with their line, in an order that holds still while somebody is at it.
 
 import { byId, el, reconcile, setText } from "./dom.js";
 import { signed, span, time } from "./format.js";
 import { mark, sparkline, spoken, tone } from "./marks.js";
+import { href } from "./route.js";
 
 const KEPT = 600;
 const SHOWN = 40;
 const REORDER_MS = 2500;
+const HOLD_MS = 20000; // who did nothing for so long is not reading any more
+const UNUSUAL = 2; // standard deviations
 
 const ORDERS = {
-  moved: (a, b) => Math.abs(b.move) - Math.abs(a.move),
+  moved: (a, b) => Math.abs(b.trend) - Math.abs(a.trend),
+  unusual: (a, b) => b.z - a.z,
   worst: (a, b) => a.index - b.index,
   best: (a, b) => b.index - a.index,
   busiest: (a, b) => volume(b) - volume(a),
@@ -18,17 +22,21 @@ const ORDERS = {
 const volume = (item) => item.negatives + item.neutrals + item.positives;
 
 export class Entities {
-  constructor(choose) {
-    this.choose = choose;
+  constructor(actions) {
+    this.actions = actions;
     this.items = new Map();
-    this.rows = new Map(); // id -> {node, item}
+    this.rows = new Map(); // id -> {node, item, muted}
     this.order = [];
     this.orderedAt = -Infinity;
+    this.touchedAt = -Infinity;
     this.all = false;
     this.only = null;
     this.list = byId("entity-list");
     byId("order").addEventListener("input", () => this.render(true));
+    byId("which").addEventListener("input", () => this.render(true));
     byId("more-entities").addEventListener("click", () => { this.all = !this.all; this.render(true); });
+    for (const kind of ["pointermove", "keydown", "focusin"]) this.list.addEventListener(kind, () => { this.touchedAt = performance.now(); }, { passive: true });
+    this.list.addEventListener("keydown", (event) => this.move(event));
   }
 
   reset(items) {
@@ -51,43 +59,82 @@ export class Entities {
 
   show(only) {
     this.only = only;
-    for (const { node } of this.rows.values()) node.firstChild.setAttribute("aria-pressed", String(node.dataset.id === only?.id));
+    for (const [id, { node }] of this.rows) markCurrent(node, id === only);
+  }
+
+  /** Arrows go through the rows, as in any list. */
+  move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const rows = [...this.list.querySelectorAll("a")];
+    const to = event.key === "Home" ? 0 : event.key === "End" ? rows.length - 1 : step ? rows.indexOf(document.activeElement) + step : null;
+    if (to === null) return;
+    event.preventDefault();
+    if (to < 0) byId("search").focus();
+    else rows[Math.min(to, rows.length - 1)]?.focus();
+  }
+
+  first() {
+    return this.list.querySelector("a");
+  }
+
+  held() {
+    return this.order.length && this.list.matches(":hover, :focus-within") && performance.now() - this.touchedAt < HOLD_MS;
+  }
+
+  wanted() {
+    const wanted = byId("search").value.trim().toLowerCase();
+    const which = byId("which").value;
+    return (item) => (!wanted || item.name.toLowerCase().includes(wanted) || item.id.toLowerCase().includes(wanted))
+      && (!which || (which === "unusual" ? item.z >= UNUSUAL : tone(item.index) === which));
   }
 
   render(anew = false) {
-    const held = this.list.matches(":hover, :focus-within") && this.order.length;
-    if (anew || (!held && performance.now() - this.orderedAt > REORDER_MS)) {
-      this.order = [...this.items.values()].sort((a, b) => ORDERS[byId("order").value](a, b) || volume(b) - volume(a) || a.name.localeCompare(b.name)).map((item) => item.id);
+    if (anew || (!this.held() && performance.now() - this.orderedAt > REORDER_MS)) {
+      this.order = [...this.items.values()].filter(this.wanted()).sort((a, b) => ORDERS[byId("order").value](a, b) || volume(b) - volume(a) || a.name.localeCompare(b.name)).map((item) => item.id);
       this.orderedAt = performance.now();
     }
-    const ids = this.order.filter((id) => this.items.has(id)).slice(0, this.all ? KEPT : SHOWN);
+    const found = this.order.filter((id) => this.items.has(id));
+    const ids = found.slice(0, this.all ? KEPT : SHOWN);
     const shown = new Set(ids);
     for (const id of this.rows.keys()) if (!shown.has(id)) this.rows.delete(id);
     const more = byId("more-entities");
-    more.hidden = this.items.size <= SHOWN;
-    setText(more, this.all ? `Show the first ${SHOWN}` : `Show all ${this.items.size}`);
-    reconcile(this.list, ids.length ? ids.map((id) => this.row(this.items.get(id))) : [el("li", { class: "empty" }, "No entity yet. Companies, currencies and commodities appear once a headline names them.")]);
+    more.hidden = found.length <= SHOWN;
+    setText(more, this.all ? `Show the first ${SHOWN}` : `Show all ${found.length}`);
+    const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
+    reconcile(this.list, ids.length ? ids.map((id) => this.row(this.items.get(id))) : [el("li", { class: "empty" }, this.items.size ? "No name here matches." : "No entity yet. Companies, currencies and commodities appear once a headline names them.")]);
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true }); // moving it took the focus
   }
 
   row(item) {
     const known = this.rows.get(item.id);
-    if (known?.item === item) return known.node;
-    const node = known?.node ?? el("li", { class: "entity", "data-id": item.id }, el("button", { type: "button", onclick: () => this.choose(this.only?.id === item.id ? null : item) }));
+    const muted = this.actions.muted(item.id) !== null;
+    if (known?.item === item && known.muted === muted) return known.node;
+    const node = known?.node ?? el("li", { class: "entity", "data-id": item.id }, el("a", { href: href(item.id) }));
     const kind = tone(item.index);
-    const direction = tone(item.move);
-    const button = node.firstChild;
+    const direction = tone(item.trend);
+    const link = node.firstChild;
     node.className = `entity ${kind}`;
-    button.setAttribute("aria-pressed", String(this.only?.id === item.id));
-    button.title = `Index ${signed(item.index)}, ${signed(item.move)} over the line shown; last headline ${time(item.at)}. Press to see only its headlines.`;
-    button.replaceChildren(
-      el("span", {}, el("span", { class: "name" }, item.name), share(item)),
-      sparkline(item.trend),
+    markCurrent(node, this.only === item.id);
+    link.title = `Index ${signed(item.index)}, ${signed(item.trend)} against its last days; last headline ${time(item.at)}`;
+    link.replaceChildren(
+      el("span", {}, el("span", { class: "name" }, item.name), el("span", { class: "under" }, share(item), unusual(item), muted ? el("span", { class: "flag" }, "muted") : null)),
+      sparkline(item.line),
       el("span", { class: "level" },
         el("span", { class: "index" }, spoken("index "), signed(item.index)),
-        el("span", { class: `move ${direction}` }, direction === "neutral" ? null : mark(direction), spoken("moved "), signed(item.move))));
-    this.rows.set(item.id, { node, item });
+        el("span", { class: `move ${direction}` }, direction === "neutral" ? null : mark(direction), spoken("trend "), signed(item.trend))));
+    this.rows.set(item.id, { node, item, muted });
     return node;
   }
+}
+
+function markCurrent(node, current) {
+  if (current) node.firstChild.setAttribute("aria-current", "page");
+  else node.firstChild.removeAttribute("aria-current");
+}
+
+function unusual(item) {
+  if (item.z < UNUSUAL) return null;
+  return el("span", { class: "flag hot", title: `${item.negatives} negative, ${item.expected} usual` }, `z ${item.z.toFixed(1)}`);
 }
 
 /** The verdicts of the window at hand, as a bar and in words. */

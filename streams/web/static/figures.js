@@ -1,7 +1,7 @@
 // The figures in the masthead, the state of the line, and the refused records.
 
 import { byId, el, setText } from "./dom.js";
-import { isUtc, perSecond, seconds, whole, words } from "./format.js";
+import { perSecond, seconds, whole, words } from "./format.js";
 import { rateLine } from "./marks.js";
 
 export function showStatus(status, openAlerts) {
@@ -26,15 +26,12 @@ function figure(id, value, unit) {
   node.replaceChildren(value, el("small", {}, unit));
 }
 
-export function showHealth({ state, text, trouble }) {
+export function showHealth({ state, text, trouble, title }) {
   byId("state").dataset.state = state;
+  byId("state").title = title ?? "";
   setText(byId("state-text"), text);
   setText(byId("trouble"), trouble ?? "");
   byId("trouble").hidden = !trouble;
-}
-
-export function showZone() {
-  setText(byId("zone"), isUtc() ? "UTC" : "Local time");
 }
 
 export function showRefusals(refused, refusals) {

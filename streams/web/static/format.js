@@ -1,35 +1,51 @@
 // Times and figures as a desk reads them.
 
-let utc = sessionStorage.getItem("gretchen.utc") === "yes";
-let styles = makeStyles();
+const KEY = "gretchen.zone";
 
-function makeStyles() {
-  const zone = utc ? "UTC" : undefined;
-  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone };
+let chosen = ""; // "" is the machine's own
+let styles;
+setZone(localStorage.getItem(KEY) ?? "");
+
+/** "UTC", a name such as "Europe/Berlin", or "" for the machine's; one that is not known counts as that. */
+export function setZone(name) {
+  try {
+    styles = makeStyles(name || undefined);
+    chosen = name;
+  } catch {
+    styles = makeStyles(undefined);
+    chosen = "";
+  }
+  localStorage.setItem(KEY, chosen);
+}
+
+export const zone = () => chosen;
+
+function makeStyles(timeZone) {
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone };
   return {
-    day: new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: zone }),
+    day: new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone }),
     clock: new Intl.DateTimeFormat("en-GB", { ...clock, second: "2-digit" }),
     weekday: new Intl.DateTimeFormat("en-GB", { ...clock, weekday: "short" }),
     date: new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", ...clock }),
-    full: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long", timeZone: zone }),
+    full: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long", timeZone }),
   };
 }
 
-export const isUtc = () => utc;
-
-export function switchZone() {
-  utc = !utc;
-  sessionStorage.setItem("gretchen.utc", utc ? "yes" : "no");
-  styles = makeStyles();
-}
+/** The date of now, in the zone chosen. */
+export const today = () => styles.day.format(new Date());
 
 /** Today's times to the second, this week's with the day, older ones with the date. */
 export function time(iso) {
   const at = new Date(iso);
   const age = Math.abs(Date.now() - at) / 86400000;
-  if (age < 1 && styles.day.format(at) === styles.day.format(new Date())) return styles.clock.format(at);
+  if (age < 1 && styles.day.format(at) === today()) return styles.clock.format(at);
   return (age < 6.5 ? styles.weekday : styles.date).format(at).replace(",", "");
 }
+
+const utcDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** The day of a bucket that is a day in UTC, whatever the zone chosen. */
+export const dayOf = (iso) => utcDay.format(new Date(iso));
 
 /** As `time`, to the minute. */
 export const minute = (iso) => time(iso).replace(/^(\d\d:\d\d):\d\d$/, "$1");

@@ -1,26 +1,22 @@
 // The live headlines: newest first, still while they are read.
 
-import { byId, el, reconcile, said, setText } from "./dom.js";
+import { byId, el, reconcile, said, setText, svg } from "./dom.js";
 import { fullTime, percent, time, whole, words } from "./format.js";
 import { mark, spoken } from "./marks.js";
+import { href } from "./route.js";
 
 const KEPT = 200;
 const SHOWN = 80;
 
 export class Headlines {
-  constructor(choose) {
-    this.choose = choose; // called with an entity's id and name
+  constructor() {
     this.items = []; // newest first
     this.nodes = new Map();
     this.paused = false;
-    this.only = null;
     this.list = byId("headline-list");
     this.shown = null; // what is held still; null while following
     byId("pause").addEventListener("click", () => this.pause(!this.paused));
     byId("held").addEventListener("click", () => this.follow());
-    byId("only").addEventListener("click", () => this.choose(null));
-    byId("filter").addEventListener("submit", (event) => event.preventDefault());
-    byId("search").addEventListener("input", () => this.render(true));
     byId("tone").addEventListener("input", () => this.render(true));
   }
 
@@ -68,18 +64,15 @@ export class Headlines {
     const wanted = byId("search").value.trim().toLowerCase();
     const tone = byId("tone").value;
     return this.items.filter((item) => {
-      const verdict = this.only ? item.entities.find((entity) => entity.id === this.only.id) : item;
-      if (!verdict || (tone && verdict.sentiment !== tone)) return false;
+      if (tone && item.sentiment !== tone) return false;
       return !wanted || [item.text, item.source ?? "", item.topic, ...item.entities.map((e) => e.name)].join(" ").toLowerCase().includes(wanted);
     });
   }
 
-  show(only) {
-    this.only = only;
-    byId("only").hidden = !only;
-    byId("only").replaceChildren(only ? `Only ${only.name}  ✕` : "");
-    this.shown = null;
-    this.render(true);
+  /** Those that name an entity, or belong to a topic's or to everything's stream. */
+  about(key) {
+    if (key === "all:") return this.items;
+    return this.items.filter((item) => `topic:${item.topic}` === key || item.entities.some((entity) => entity.id === key));
   }
 
   render(anew = false) {
@@ -114,30 +107,27 @@ export class Headlines {
 
   node(item) {
     let node = this.nodes.get(item.id);
-    if (!node) {
-      node = el("li", { class: `headline ${item.sentiment}${item.fresh ? " new" : ""}` },
-        el("time", { datetime: item.at, title: fullTime(item.at) }, time(item.at)),
-        mark(item.sentiment),
-        el("div", {},
-          spoken(`${item.sentiment}: `),
-          said(item.text, item.url),
-          el("p", { class: "about" },
-            ...item.entities.map((entity) => this.chip(entity)),
-            el("span", { class: "from" },
-              item.topic ? el("span", { class: "topic" }, words(item.topic)) : null,
-              item.topic && item.source ? " · " : null,
-              item.source ? el("span", { class: "source" }, item.source) : null)),
-          item.skipped ? el("p", { class: "hint" }, `${whole(item.skipped)} before it came too fast to show`) : null));
-      node.children[1].append(document.createElementNS("http://www.w3.org/2000/svg", "title"));
-      node.querySelector(".tone title").textContent = `${item.sentiment}, ${percent(item.probability)}`;
-      this.nodes.set(item.id, node);
-    }
+    if (!node) this.nodes.set(item.id, (node = headlineNode(item)));
     return node;
   }
+}
 
-  chip(entity) {
-    const title = `${entity.name}: ${entity.sentiment}, ${percent(entity.probability)}`;
-    return el("button", { type: "button", class: `chip ${entity.sentiment}`, title, onclick: () => this.choose(entity) },
-      mark(entity.sentiment), entity.name, spoken(`, ${entity.sentiment}`));
-  }
+/** One headline with its verdicts. One that a worker kept has no topic and no other names. */
+export function headlineNode(item) {
+  const verdict = mark(item.sentiment);
+  verdict.append(svg("title", {}, item.probability === undefined ? item.sentiment : `${item.sentiment}, ${percent(item.probability)}`));
+  const from = [item.topic && words(item.topic), item.source, item.also_in?.length && `also in ${item.also_in.join(", ")}`].filter(Boolean);
+  return el("li", { class: `headline ${item.sentiment}${item.fresh ? " new" : ""}` },
+    el("time", { datetime: item.at, title: fullTime(item.at) }, time(item.at)),
+    verdict,
+    el("div", {},
+      spoken(`${item.sentiment}: `),
+      said(item.text, item.url),
+      el("p", { class: "about" }, ...item.entities.map(chip), ...from.map((part, i) => el("span", { class: i || !item.topic ? "source" : "topic" }, part))),
+      item.skipped ? el("p", { class: "hint" }, `${whole(item.skipped)} before it came too fast to show`) : null));
+}
+
+function chip(entity) {
+  const title = `${entity.name}: ${entity.sentiment}, ${percent(entity.probability)}`;
+  return el("a", { class: `chip ${entity.sentiment}`, title, href: href(entity.id) }, mark(entity.sentiment), entity.name, spoken(`, ${entity.sentiment}`));
 }

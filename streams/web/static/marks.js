@@ -20,20 +20,20 @@ export function mark(kind, className = "tone") {
 /** What a mark means, for those who do not see it. */
 export const spoken = (text) => el("span", { class: "hidden" }, text);
 
-export const tone = (value) => (value > 0.05 ? "positive" : value < -0.05 ? "negative" : "neutral");
+export const tone = (value, from = 0.05) => (value > from ? "positive" : value < -from ? "negative" : "neutral");
 
 const WIDTH = 76;
 const HEIGHT = 24;
 const RATE_WIDTH = 92;
 
 /** An index from -1 to 1 over time; the same scale for all, so that lines compare. */
-export function sparkline(trend) {
-  const step = trend.length > 1 ? (WIDTH - 4) / (trend.length - 1) : 0;
-  const left = trend.length > 1 ? 0 : WIDTH - 4;
-  const points = trend.map((value, i) => [left + i * step, HEIGHT / 2 - value * (HEIGHT / 2 - 2)]);
+export function sparkline(line, width = WIDTH) {
+  const step = line.length > 1 ? (width - 4) / (line.length - 1) : 0;
+  const left = line.length > 1 ? 0 : width - 4;
+  const points = line.map((value, i) => [left + i * step, HEIGHT / 2 - value * (HEIGHT / 2 - 2)]);
   const [x, y] = points[points.length - 1];
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "spark", "aria-hidden": true },
-    svg("line", { class: "zero", x1: 0, x2: WIDTH, y1: HEIGHT / 2, y2: HEIGHT / 2 }),
+  return svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: width === WIDTH ? "spark" : "spark wide", "aria-hidden": true },
+    svg("line", { class: "zero", x1: 0, x2: width, y1: HEIGHT / 2, y2: HEIGHT / 2 }),
     svg("polyline", { class: "line", points: points.map((p) => p.map((n) => n.toFixed(1)).join(",")).join(" ") }),
     svg("circle", { class: "last", cx: x.toFixed(1), cy: y.toFixed(1), r: 2.2 }));
 }

@@ -1,6 +1,6 @@
 // The line to the server: snapshots and deltas in, and what can be said about its health.
 
-import { time } from "./format.js";
+import { span, time } from "./format.js";
 
 const SILENCE_MS = 5000; // the server speaks every second
 const STUCK_S = 15;
@@ -58,7 +58,7 @@ export class Stream {
     }
     const age = newest_ms === null ? null : (now_ms + silence - newest_ms) / 1000;
     if (age === null) return { state: "quiet", text: "Waiting for news" };
-    if (age > QUIET_S) return { state: "quiet", text: `Quiet for ${age < 5400 ? `${Math.round(age / 60)} min` : `${Math.round(age / 3600)} h`}` };
+    if (age > QUIET_S) return { state: "quiet", text: `No news for ${span(age)}`, title: "Kafka answers, and nothing waits to be scored: no headline came in." };
     return { state: "live", text: "Live" };
   }
 }

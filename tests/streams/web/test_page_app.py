@@ -7,17 +7,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from streams.records import Sentiment
-from streams.web.app import QUESTION_CHARS
+from streams.sinks.wanted import Actions, ack_id, mute_id
 from streams.web.board import Board
 from streams.web.guard import Allowance
+from streams.web.take import QUESTION_CHARS
 from tests.support.live_page import LivePage
-from tests.support.page_records import scored
+from tests.support.page_records import alert, scored, state
 
 ASK = {"text": "Where is my card?", "conversation_id": "c-1"}
 
@@ -185,6 +188,93 @@ def test_questions_are_limited_whatever_address_a_client_claims(live: LivePage) 
         for i in range(8)
     ]
     assert statuses == [202] * 5 + [429] * 3
+
+
+def test_an_ack_becomes_the_action_that_the_sinks_know(live: LivePage) -> None:
+    live.do(lambda board: board.add_alert(alert("A/B & \u00fc")))
+    episode = "a/b & \u00fc-1"
+    reply = httpx.post(live.url + f"api/alerts/{quote(episode, safe='')}/ack", json={"by": "Ada"})
+    assert reply.status_code == 202
+    [acted] = live.acted
+    assert (acted.id, acted.kind, acted.episode, acted.by) == (ack_id(episode), "ack", episode, "Ada")
+    assert acted.entity == "a/b & \u00fc"
+    actions = Actions()
+    actions.add(acted)
+    assert actions.acked(episode, datetime.now(UTC))
+
+
+def test_a_mute_lasts_as_long_as_was_asked_and_is_taken_back(live: LivePage) -> None:
+    url = live.url + "api/streams/" + quote("topic:Fed | Central Banks", safe="")
+    assert httpx.post(url + "/mute", json={"for": "2h", "by": "Ada"}).status_code == 202
+    assert httpx.post(url + "/unmute", json={}).status_code == 202
+    mute, unmute = live.acted
+    assert mute.id == unmute.id == mute_id("topic:Fed | Central Banks")
+    assert mute.until is not None
+    assert mute.until - mute.at == timedelta(hours=2)
+    assert (unmute.kind, unmute.until) == ("unmute", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"for": "2 h"}, 400),
+        ({"for": "0h"}, 400),
+        ({"for": "-1h"}, 400),
+        ({"for": "31d"}, 400),
+        ({"for": "2h", "by": "x" * 81}, 400),
+        ({"for": "2h", "more": 1}, 400),
+        ({"for": "2h", "note": "x" * 9000}, 413),
+    ],
+)
+def test_a_mute_that_is_none_is_refused_in_one_line(live: LivePage, body: dict[str, Any], status: int) -> None:
+    reply = httpx.post(live.url + "api/streams/acme/mute", json=body)
+    assert reply.status_code == status
+    assert "\n" not in reply.json()["error"]
+    assert live.acted == []
+
+
+def test_an_episode_that_the_page_does_not_know_cannot_be_acked(live: LivePage) -> None:
+    reply = httpx.post(live.url + "api/alerts/nothing/ack", json={})
+    assert reply.status_code == 404
+    assert live.acted == []
+
+
+@pytest.mark.parametrize("path", ["api/alerts/acme-1/ack", "api/streams/acme/mute", "api/streams/acme/unmute"])
+def test_actions_are_guarded_as_questions_are(live: LivePage, path: str) -> None:
+    live.do(lambda board: board.add_alert(alert("Acme")))
+    body = {"for": "2h"}
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        assert httpx.post(live.url + path, json=body, headers=headers).status_code == 403
+    form = {"Content-Type": "text/plain"}
+    assert httpx.post(live.url + path, content=json.dumps(body), headers=form).status_code == 415
+    assert httpx.post(live.url + path, json=body, headers={"Host": "evil.example"}).status_code == 400
+    assert httpx.get(live.url + path.replace("ack", "x")).status_code == 404
+    assert live.acted == []
+    statuses = [httpx.post(live.url + path, json=body).status_code for _ in range(7)]
+    assert statuses == [202] * 5 + [429] * 2
+
+
+def test_a_stream_tells_its_hours_and_days_and_headlines(live: LivePage) -> None:
+    key = "sector:health/care"
+    said = [(0.0, "negative", -0.8, "Bad"), (0.5, "positive", 0.4, "Good"), (30.0, "neutral", 0.0, "So")]
+    live.states[key] = state(key, said)  # type: ignore[arg-type]
+    told = httpx.get(live.url + "api/streams/" + quote(key, safe="")).json()
+    assert (told["id"], told["name"], told["scope"]) == (key, "health/care", "sector")
+    assert (len(told["hours"]), len(told["days"])) == (48, 30)
+    assert told["hours"][-1] == [0, 1, 0, 0.0]
+    assert told["hours"][-31] == [1, 0, 1, -0.2]
+    assert told["hours"][-2] == [0, 0, 0, None]
+    assert told["hour"] == "2026-03-03T18:00:00+00:00"
+    assert told["days"][-2:] == [[1, 0, 1, -0.2], [0, 1, 0, 0.0]]
+    assert [each["text"] for each in told["headlines"]] == ["Bad", "Good", "So"]
+
+
+def test_a_stream_that_nobody_spoke_of_and_a_broker_that_is_away_are_said(live: LivePage) -> None:
+    assert httpx.get(live.url + "api/streams/nobody").status_code == 404
+    live.broken = True
+    away = httpx.get(live.url + "api/streams/somebody")
+    assert (away.status_code, "no Kafka answers" in away.json()["error"]) == (503, True)
 
 
 def test_a_broker_that_is_away_is_said_in_one_line(live: LivePage) -> None:

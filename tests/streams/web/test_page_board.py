@@ -8,12 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.records import Record
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
+from streams.topics import (
+    ALERT_ACTIONS,
+    ALERTS,
+    CHAT_ANSWERS,
+    CHAT_QUESTIONS,
+    DEAD_LETTERS,
+    NEWS,
+    SCORED_NEWS,
+    SUMMARIES,
+    Topic,
+)
+from streams.web.board import ACTIONS, ENTITIES, GROUPS, HEADLINES, HEADLINES_PER_DELTA, Board
 from streams.web.board import ALERTS as ALERTS_KEPT
-from streams.web.board import ENTITIES, HEADLINES, HEADLINES_PER_DELTA, Board
 from streams.web.read import apply
 from streams.web.views import link
-from tests.support.page_records import NOON, alert, answer, question, scored, summary
+from tests.support.page_records import NOON, action, alert, answer, evidence, question, scored, summary
 
 
 class Consumed(NamedTuple):
@@ -50,13 +60,18 @@ def test_everything_is_bounded() -> None:
     for i in range(1000):
         put(board, SCORED_NEWS, scored(f"n{i}", f"Headline {i}"), timestamp=i)
         put(board, SUMMARIES, summary(f"E{i}", 1, 0.5))
+        put(board, SUMMARIES, summary(f"topic:T{i}", 1, 0.5))
         put(board, ALERTS, alert(f"E{i}"))
+        put(board, ALERT_ACTIONS, action("ack", f"e{i}-1"))
+        put(board, ALERT_ACTIONS, action("mute", f"e{i}"))
         put(board, CHAT_QUESTIONS, question(f"q{i}", "Why?"), offset=i)
     shown = board.snapshot(0)
     assert len(shown["headlines"]) == HEADLINES
     assert shown["headlines"][-1]["id"] == "n999"
     assert len(shown["entities"]) == ENTITIES
+    assert len(shown["groups"]) == GROUPS
     assert len(shown["alerts"]) == ALERTS_KEPT
+    assert len(shown["acks"]) == len(shown["mutes"]) == ACTIONS
     assert len(shown["chats"]) < 200
     assert len(msgspec.json.encode(shown)) < 1_000_000
 
@@ -86,8 +101,8 @@ def test_an_entity_keeps_its_latest_state_and_one_point_for_five_minutes() -> No
     for applied, (minutes, index) in enumerate([(0, 0.1), (2, 0.2), (10, -0.3), (3, -0.4)], 1):
         put(board, SUMMARIES, summary("Acme", applied, index, minutes))
     [entity] = board.snapshot(0)["entities"]
-    assert entity["trend"] == [0.2, -0.4]  # two in the first five minutes; late news moves the last point
-    assert (entity["index"], entity["move"]) == (-0.4, -0.6)
+    assert entity["line"] == [0.2, -0.4]  # two in the first five minutes; late news moves the last point
+    assert entity["index"] == -0.4
 
 
 def test_an_old_summary_that_comes_again_changes_nothing() -> None:
@@ -113,6 +128,46 @@ def test_an_episode_goes_from_opened_to_resolved_and_keeps_its_evidence() -> Non
     [shown] = board.snapshot(0)["alerts"]
     assert shown["status"] == "resolved"
     assert [item["text"] for item in shown["evidence"]] == ["Acme burns", "Acme sinks", "Acme falls"]
+
+
+def test_groups_are_no_entities_and_a_storm_is_neither() -> None:
+    board = Board()
+    for name in ("Acme", "topic:Earnings", "sector:technology", "all:"):
+        put(board, SUMMARIES, summary(name, 1, 0.5, trend=0.25, z=3.14))
+    put(board, SUMMARIES, msgspec.structs.replace(summary("all:", 1, 0.0), entity="storm:"))
+    shown = board.snapshot(0)
+    assert [view["id"] for view in shown["entities"]] == ["acme"]
+    groups = [(view["scope"], view["name"], view["trend"], view["z"]) for view in shown["groups"]]
+    assert groups == [
+        ("topic", "Earnings", 0.25, 3.1),
+        ("sector", "technology", 0.25, 3.1),
+        ("all", "All news", 0.25, 3.1),
+    ]
+    changed = board.delta()
+    assert (len(changed["entities"]), len(changed["groups"])) == (1, 3)
+
+
+def test_an_alert_keeps_its_series_members_and_other_sources() -> None:
+    board = Board()
+    told = alert("Storm", kind="storm", members=("acme", "zenith"), held="quiet hours")
+    told = msgspec.structs.replace(told, evidence=[evidence("Bad", also_in=("Bourse Brief",))])
+    put(board, ALERTS, told)
+    put(board, ALERTS, alert("Storm", "resolved", 9, texts=(), kind="storm", series=None))
+    [shown] = board.snapshot(0)["alerts"]
+    assert (shown["kind"], shown["status"], shown["members"]) == ("storm", "resolved", ["acme", "zenith"])
+    assert shown["evidence"][0]["also_in"] == ["Bourse Brief"]
+    assert (shown["series"]["threshold"], len(shown["series"]["values"])) == (0.5, 36)
+
+
+def test_the_last_action_on_a_stream_holds_and_is_told_to_everyone() -> None:
+    board = Board()
+    put(board, ALERT_ACTIONS, action("ack", "acme-1", "Ada"))
+    put(board, ALERT_ACTIONS, action("mute", "acme", "Ada"))
+    put(board, ALERT_ACTIONS, action("unmute", "acme", "Bob"))
+    told = board.delta()
+    assert [(view["key"], view["by"]) for view in told["acks"]] == [("acme-1", "Ada")]
+    assert [(view["key"], view["by"], view["until"]) for view in told["mutes"]] == [("acme", "Bob", None)]
+    assert board.snapshot(0)["mutes"] == told["mutes"]
 
 
 def test_open_alerts_outlive_resolved_ones_when_there_are_too_many() -> None:
@@ -176,7 +231,7 @@ def test_the_time_a_verdict_took_is_measured_between_the_topics() -> None:
 
 @given(
     st.binary(max_size=200),
-    st.sampled_from([NEWS, SCORED_NEWS, SUMMARIES, ALERTS, CHAT_QUESTIONS, CHAT_ANSWERS, DEAD_LETTERS]),
+    st.sampled_from([NEWS, SCORED_NEWS, SUMMARIES, ALERTS, ALERT_ACTIONS, CHAT_QUESTIONS, CHAT_ANSWERS, DEAD_LETTERS]),
 )
 def test_no_bytes_whatever_stop_the_page(value: bytes, topic: Topic) -> None:
     board = Board()

@@ -3,6 +3,7 @@
 import queue
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import expect, sync_playwright
 from streams.records import Question
 from streams.web.board import Board
 from tests.support.live_page import LivePage
-from tests.support.page_records import alert, answer, evidence, question, scored, summary
+from tests.support.page_records import NOON, action, alert, answer, evidence, question, scored, state, summary
 from tests.support.screenshot import ARGUMENTS, VIEWS, find_chromium
 
 pytestmark = pytest.mark.browser
@@ -75,7 +76,7 @@ def test_a_headline_appears_live_and_its_markup_is_text(open_page: Callable[...,
     shown = page.wait_for_selector(".headline .said")
     assert shown.text_content() == NASTY
     assert page.evaluate("window.hacked") is None
-    assert page.locator(".headline script, .headline img, .headline a").count() == 0
+    assert page.locator(".headline script, .headline img, .headline a.said").count() == 0
     assert page.wait_for_selector("#state[data-state=live]").inner_text() == "Live"
 
 
@@ -101,6 +102,11 @@ def test_an_alert_opens_with_its_evidence_grows_and_resolves(open_page: Callable
     card = page.locator(".alert")
     card.wait_for()
     assert "Critical" in card.inner_text()
+    assert "Bad news" in card.inner_text()
+    assert card.locator(".series .bar").count() == 5
+    assert card.locator(".series .bar.over").count() == 5
+    assert "usual 0.03" in card.locator(".series figcaption").inner_text()
+    assert card.locator(".series svg").get_attribute("aria-label").endswith("usual 0.03, alarm above 0.5")
     assert "open since" in card.inner_text()
     assert "1 in 320,000" in card.inner_text()
     assert page.title() == "(1) Gretchen"
@@ -114,27 +120,143 @@ def test_an_alert_opens_with_its_evidence_grows_and_resolves(open_page: Callable
     expect(page).to_have_title("Gretchen")
 
 
-def test_entities_show_what_moved_and_filter_the_headlines(open_page: Callable[..., Any], live: LivePage) -> None:
-    def fill(board: Board) -> None:
-        for applied, (calm, wild) in enumerate([(0.1, 0.4), (0.12, -0.6)], 1):
-            board.add_summary(summary("Calm", applied, calm, 10 * applied))
-            board.add_summary(summary("Wild", applied, wild, 10 * applied))
+def fill_watchlist(board: Board) -> None:
+    for applied, (calm, wild) in enumerate([(0.1, 0.4), (0.12, -0.6)], 1):
+        board.add_summary(summary("Calm", applied, calm, 10 * applied, trend=0.02))
+        board.add_summary(summary("Wild", applied, wild, 10 * applied, trend=-0.5, z=4.2))
+        board.add_summary(summary("Yawn", applied, 0.0, 10 * applied, trend=0.01))
 
-    live.do(fill)
+
+def with_history(live: LivePage, *keys: str) -> None:
+    """A missing history is an error on the browser's console."""
+    live.states |= {key: state(key, [(0.0, "negative", -0.8, "Bad")]) for key in keys}
+
+
+def names(page: Any) -> list[str]:
+    return [name.inner_text() for name in page.locator(".entity .name").all()]
+
+
+def test_the_watchlist_shows_what_moved_and_is_sorted_filtered_and_searched(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    live.do(fill_watchlist)
     headline(live, "a", "Calm as ever", "neutral", {"Calm": "neutral"})
     headline(live, "b", "Wild day", "negative", {"Wild": "negative"})
     page = open_page()
     page.wait_for_selector(".entity")
-    assert [name.inner_text() for name in page.locator(".entity .name").all()] == ["Wild", "Calm"]
+    assert names(page) == ["Wild", "Calm", "Yawn"]
     assert page.locator(".entity.negative .spark polyline").get_attribute("points").count(",") == 2
-    page.locator(".entity button").first.click()
-    expect(page.locator(".headline")).to_have_count(1)
-    assert page.locator(".headline .said").inner_text() == "Wild day"
+    assert page.locator(".entity.negative .flag").inner_text() == "z 4.2"
+    page.locator("#order").select_option("best")
+    expect(page.locator(".entity .name")).to_have_text(["Calm", "Yawn", "Wild"])
+    page.locator("#which").select_option("unusual")
+    expect(page.locator(".entity .name")).to_have_text(["Wild"])
+    page.locator("#which").select_option("")
     page.keyboard.press("Escape")
-    expect(page.locator(".headline")).to_have_count(2)
+    page.locator("body").click(position={"x": 5, "y": 5})
     page.keyboard.press("/")
-    page.keyboard.type("ever")
-    expect(page.locator(".headline")).to_have_count(1)
+    page.keyboard.type("calm")
+    expect(page.locator(".entity .name")).to_have_text(["Calm"])
+    expect(page.locator("#headline-list .said")).to_have_text(["Calm as ever"])
+    page.keyboard.press("Escape")
+    expect(page.locator(".entity")).to_have_count(3)
+    expect(page.locator("#headline-list .headline")).to_have_count(2)
+
+
+def test_the_keyboard_goes_from_the_search_through_the_rows_to_a_page_and_back(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    live.do(fill_watchlist)
+    with_history(live, "calm", "wild")
+    page = open_page()
+    page.wait_for_selector(".entity")
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#profile-title")).to_have_text("Calm")
+    expect(page.locator(".entity a[aria-current=page] .name")).to_have_text("Calm")
+    assert page.evaluate("location.hash") == "#/entity/calm"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#profile-title")).to_have_text("Wild")
+    page.keyboard.press("Escape")
+    expect(page.locator("#news")).to_be_visible()
+    expect(page.locator("#profile")).to_be_hidden()
+    page.go_back()
+    expect(page.locator("#profile-title")).to_have_text("Wild")
+
+
+def test_an_order_holds_still_under_the_focus_and_the_focus_stays(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    live.do(fill_watchlist)
+    page = open_page()
+    page.locator(".entity a").nth(1).focus()
+    live.do(lambda board: board.add_summary(summary("Yawn", 9, 0.9, 90, trend=0.9)))
+    expect(page.locator(".entity", has_text="Yawn").locator(".index")).to_contain_text("+0.90")
+    page.wait_for_timeout(3000)  # past the time after which it is sorted anew
+    assert names(page) == ["Wild", "Calm", "Yawn"]
+    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == "Calm"
+
+
+def test_groups_make_a_heat_map_with_numbers_and_are_no_entities(open_page: Callable[..., Any], live: LivePage) -> None:
+    def fill(board: Board) -> None:
+        board.add_summary(summary("all:", 1, -0.31, counts=(5, 9, 6)))
+        for name, index in (("topic:Fed | Central Banks", 0.6), ("topic:Earnings", -0.6), ("sector:technology", 0.01)):
+            board.add_summary(summary(name, 1, index, trend=0.2))
+
+    live.do(fill)
+    with_history(live, "topic:Fed | Central Banks")
+    page = open_page()
+    page.wait_for_selector(".tile")
+    assert page.locator(".entity").count() == 0
+    tiles = page.locator(".tile")
+    expect(tiles.locator(".name")).to_have_text(["technology", "Earnings", "Fed | Central Banks"])
+    expect(tiles.locator(".figure-of")).to_have_text(["+0.01", "−0.60", "+0.60"])
+    assert [tile.get_attribute("data-step") for tile in tiles.all()] == ["0", "-3", "3"]
+    assert len({tile.evaluate("n => getComputedStyle(n).backgroundColor") for tile in tiles.all()}) == 3
+    assert "5 of 20 negative" in page.locator("#overall").inner_text()
+    tiles.nth(2).click()
+    expect(page.locator("#profile-title")).to_have_text("Fed | Central Banks")
+    expect(page.locator("#profile-scope")).to_have_text("Topic")
+
+
+def test_a_page_of_an_entity_shows_its_history_alerts_and_headlines(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    key = "a/c & mé?#%"
+    said = [(0.0, "negative", -0.8, NASTY), (0.5, "positive", 0.4, "Good"), (30.0, "neutral", 0.1, "So so")]
+    live.states[key] = state(key, said)  # type: ignore[arg-type]
+    headline(live, "live", "Just now", "negative", {"A/C & Mé?#%": "negative"}, at=NOON + timedelta(hours=31))
+    headline(live, "other", "Of another", "negative", {"Acme": "negative"})
+    live.do(lambda board: board.add_summary(summary("A/C & Mé?#%", 3, 0.1, 1800)))
+    live.do(lambda board: board.add_alert(alert("A/C & Mé?#%")))
+    live.do(lambda board: board.add_alert(alert("Acme")))
+    page = open_page()
+    page.locator(".entity a").click()
+    expect(page.locator("#profile-charts .history")).to_have_count(2)
+    hours = page.locator("#profile-charts svg.counts").first
+    assert hours.get_attribute("aria-label").startswith("48 hours, by the hour: 3 headlines, 1 negative")
+    assert hours.locator("rect.all").count() == 2
+    assert hours.locator("rect.negative").count() == 1
+    expect(page.locator("#profile-headlines .said")).to_have_text(["Just now", "So so", "Good", NASTY])
+    expect(page.locator("#profile-alerts li")).to_have_count(1)
+    assert page.evaluate("window.hacked") is None
+    page.reload()  # the address is enough
+    expect(page.locator("#profile-title")).to_have_text("A/C & Mé?#%")
+    expect(page.locator("#profile-charts .history")).to_have_count(2)
+
+
+def test_a_page_without_a_history_says_why_and_shows_what_there_is(
+    open_page: Callable[..., Any], live: LivePage, chromium: Any
+) -> None:
+    live.do(fill_watchlist)
+    page = chromium.new_page()
+    page.goto(live.url + "#/entity/wild")
+    expect(page.locator("#profile-charts")).to_contain_text("No history: no table has a history of this name yet.")
+    assert "−0.60" in page.locator("#profile-figures").inner_text()
+    page.close()
 
 
 def test_a_question_is_answered_and_an_unsure_one_is_handed_over(open_page: Callable[..., Any], live: LivePage) -> None:
@@ -237,10 +359,13 @@ def fill_desk(board: Board) -> None:
         board.add_headline(
             scored(f"n{i}", f"{long} {i} " + "word " * 20, "negative", {long: "negative"}), now, now, True
         )
-        board.add_summary(summary(f"{long} {i}", 1, 0.3))
+        board.add_summary(summary(f"{long} {i}", 1, 0.3, z=3))
+        board.add_summary(summary(f"topic:{long} {i % 20}", 1, (i - 10) / 10))
     board.add_headline(scored("x", "x" * 2000, "positive", {"x" * 200: "positive"}, source="x" * 200), now, now, True)
-    behind = alert(long, texts=(long * 3, "x" * 2000))
-    board.add_alert(behind)
+    board.add_summary(summary("all:", 1, 0.3))
+    board.add_alert(alert(long, texts=(long * 3, "x" * 2000)))
+    board.add_alert(alert("Storm", kind="storm", members=(long, "x" * 200), held="quiet hours"))
+    board.add_action(action("mute", long.lower(), "x" * 80))
     board.add_question(question("q", long * 5), (0, 0), now, evidence("x").at, True)
 
 
@@ -280,6 +405,8 @@ CONTRAST = """selectors => {
 }"""
 TEXTS = (
     ".said .chip time .topic .index .move .what .grade .stage dt .hint .send summary .q .state .trouble .tabs>button"
+    " .kind .deeds>.done .withheld .members>li>a figcaption>.from .flag .me .zone .overall .deeds>button"
+    + "".join(f' .tile[data-step="{step}"]' for step in range(-3, 4))
 )
 
 
@@ -310,7 +437,19 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(open_page: Call
     for _ in range(40):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert {"skip", "refused", "zone", "alert-list", "pause", "search", "tone", "headline-list"} <= reached
+    assert {
+        "skip",
+        "refused",
+        "zone",
+        "search",
+        "alert-list",
+        "me",
+        "quiet",
+        "overall",
+        "tile",
+        "tone",
+        "pause",
+    } <= reached
 
 
 def test_motion_stops_for_those_who_ask(open_page: Callable[..., Any], live: LivePage) -> None:

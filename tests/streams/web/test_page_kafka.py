@@ -17,14 +17,17 @@ import httpx
 import msgspec
 import pytest
 from kafka import KafkaProducer
+from kafka.admin import NewTopic
 
-from streams.admin import ensure_topics, kafka_client_config
+from streams.admin import admin_client, ensure_topics, kafka_client_config
 from streams.broker import EmbeddedKafka
+from streams.news.windows import WindowState, encode_state
+from streams.queries import changelog, partition_of
 from streams.records import Record
 from streams.settings import Settings, variable
 from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES, Topic
 from streams.web.consume import stopped
-from tests.support.page_records import alert, answer, question, scored, summary
+from tests.support.page_records import alert, answer, question, scored, state, summary
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -95,7 +98,7 @@ def seen(stream: Iterator[tuple[str, dict[str, Any]]], part: str, count: int) ->
     found: dict[str, dict[str, Any]] = {}
     for _, data in stream:
         for item in data.get(part, []):
-            found[item.get("id") or item.get("episode") or str(item)] = item
+            found[item.get("id") or item.get("episode") or item.get("key") or str(item)] = item
         if len(found) >= count:
             return list(found.values())
     raise AssertionError(f"the stream ended with {len(found)} {part}")
@@ -113,6 +116,15 @@ class Writer:
         pairs = [(name, value.encode()) for name, value in (headers or {}).items()]
         sent = self.producer.send(topic.of(self.settings), value, key=key.encode(), headers=pairs)
         return sent.get(timeout=20)
+
+    def changelog(self, table: str, state: WindowState) -> None:
+        """Puts a state where a worker's table keeps it."""
+        name, partitions = changelog(self.settings, table), self.settings.partitions
+        with admin_client(self.settings) as admin:
+            admin.create_topics([NewTopic(name, partitions, 1)])
+        key, value = msgspec.json.encode(state.entity), b"[7,%b]" % encode_state(state)
+        partition = partition_of(state.entity, partitions)
+        self.producer.send(name, value, key=key, partition=partition).get(timeout=20)
 
     def close(self) -> None:
         self.producer.close()
@@ -174,6 +186,40 @@ def test_a_question_is_produced_and_its_answer_comes_over_the_stream(
             writer.put(CHAT_ANSWERS, answer(question(pending["id"], "Where is my card?"), "On its way."))
             answered = next(view for _, data in stream for view in data.get("chats", []) if view["answer"])
             assert answered["answer"]["text"] == "On its way."
+
+
+@pytest.mark.kafka
+def test_what_one_person_does_is_in_kafka_and_on_every_page(
+    kafka_settings: Settings, writer: Writer, tmp_path: Path
+) -> None:
+    writer.put(ALERTS, alert("Acme"))
+    with PageProcess(kafka_settings, tmp_path / "one") as page, PageProcess(kafka_settings, tmp_path / "two") as other:
+        for each in (page, other):
+            each.until(each.ready)
+        with other.events() as stream:
+            acked = httpx.post(page.url + "api/alerts/acme-1/ack", json={"by": "Ada"})
+            muted = httpx.post(page.url + "api/streams/acme/mute", json={"by": "Ada", "for": "2h"})
+            assert (acked.status_code, muted.status_code) == (202, 202)
+            [ack] = seen(stream, "acks", 1)
+            assert (ack["key"], ack["by"]) == ("acme-1", "Ada")
+    with PageProcess(kafka_settings, tmp_path / "three") as later:
+        later.until(later.ready)
+        with later.events() as stream:
+            [mute] = seen(stream, "mutes", 1)
+            assert (mute["key"], mute["by"]) == ("acme", "Ada")
+
+
+@pytest.mark.kafka
+def test_an_entitys_page_is_read_from_the_workers_changelog(
+    kafka_settings: Settings, writer: Writer, tmp_path: Path
+) -> None:
+    kept = state("Ac/me \u00fc", [(0.0, "negative", -0.8, "Ac/me sinks"), (0.5, "positive", 0.4, "Ac/me rises")])
+    writer.changelog("windows", kept)
+    with PageProcess(kafka_settings, tmp_path / "log") as page:
+        page.until(page.ready)
+        told = httpx.get(page.url + "api/streams/Ac%2Fme%20%C3%BC", timeout=30).json()
+        assert told["hours"][-1] == [1, 0, 1, -0.2]
+        assert httpx.get(page.url + "api/streams/nobody", timeout=30).status_code == 404
 
 
 @pytest.mark.kafka

@@ -1,0 +1,78 @@
+// What people did about alerts, and the sending of it: acks and mutes, live for everybody.
+
+import { byId, setText } from "./dom.js";
+
+const KEPT = 400;
+const NAME = "gretchen.name";
+
+export class Actions {
+  constructor() {
+    this.acks = new Map(); // episode -> {by, at, note}
+    this.mutes = new Map(); // stream -> {by, at, until}
+    this.name = byId("me");
+    this.name.value = localStorage.getItem(NAME) ?? "";
+    this.name.addEventListener("change", () => localStorage.setItem(NAME, this.name.value.trim()));
+  }
+
+  reset({ acks, mutes }) {
+    this.acks.clear();
+    this.mutes.clear();
+    this.add({ acks, mutes });
+  }
+
+  add({ acks = [], mutes = [] }) {
+    keep(this.acks, acks);
+    keep(this.mutes, mutes);
+  }
+
+  acked(episode) {
+    return this.acks.get(episode) ?? null;
+  }
+
+  /** The mute that holds now, or null. */
+  muted(stream) {
+    const mute = this.mutes.get(stream);
+    return mute?.until && new Date(mute.until) > Date.now() ? mute : null;
+  }
+
+  ack(episode) {
+    return this.send(`/api/alerts/${encodeURIComponent(episode)}/ack`, {});
+  }
+
+  mute(stream, lasting) {
+    return this.send(`/api/streams/${encodeURIComponent(stream)}/mute`, { for: lasting });
+  }
+
+  unmute(stream) {
+    return this.send(`/api/streams/${encodeURIComponent(stream)}/unmute`, {});
+  }
+
+  /** Resolves to whether it was taken; what came of it arrives over the stream, as everybody's does. */
+  async send(path, body) {
+    try {
+      const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, by: this.name.value.trim() }) });
+      if (!response.ok) throw new Error((await response.json()).error ?? `the server answered ${response.status}`);
+      complain("");
+      return true;
+    } catch (error) {
+      complain(error instanceof TypeError ? "The page’s server does not answer; nothing was changed." : `Not done: ${error.message}`);
+      return false;
+    }
+  }
+}
+
+function keep(map, views) {
+  for (const view of views) {
+    map.delete(view.key); // last in the map: the oldest goes first
+    map.set(view.key, view);
+  }
+  for (const key of map.keys()) {
+    if (map.size <= KEPT) break;
+    map.delete(key);
+  }
+}
+
+function complain(line) {
+  setText(byId("refusal"), line);
+  byId("refusal").hidden = !line;
+}
