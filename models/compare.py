@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 from models.bootstrap import RESAMPLES, SEED, differences, interval, resample
 from models.data import OUTLIER
 from models.engines import Engine
-from models.evaluate import Scored, report
-from models.report import Sets, scored_sets, speed
+from models.evaluate import Scored, joined, report
+from models.report import Sets, abstained, scored_sets, speed
 
 
 class Contender(NamedTuple):
-    """An artifact's engine, its labels in the order of the data's."""
+    """An artifact's engine, its labels in the order of the data's, and the threshold it abstains below."""
 
     name: str
     engine: Engine
     size_bytes: int
+    threshold: float | None = None
 
 
 def compare(
@@ -41,12 +42,27 @@ def compare(
                 whole = {one: scores[name][head].known() for one, scores in by_name.items()}
                 told[f"{name}.{head}"] = compared(whole, labels, resamples)
     return {
-        "artifacts": {
-            one.name: {"bytes": one.size_bytes, "speed": speed(one.engine, texts)} for one in contenders
-        },
+        "artifacts": {one.name: {"bytes": one.size_bytes, "speed": speed(one.engine, texts)} for one in contenders},
         "bootstrap": {"resamples": resamples, "seed": SEED, "comparisons": len(contenders) - 1},
         "sets": told,
-    }  # fmt: skip
+        "abstention": {
+            one.name: found
+            for one in contenders
+            if (found := unknown_told(by_name[one.name], one.threshold, resamples))
+        },
+    }
+
+
+def unknown_told(
+    by_set: Mapping[str, Mapping[str, Scored]], threshold: float | None, resamples: int
+) -> dict[str, dict[str, Any]]:
+    """Head -> what the contender's own threshold does to known and unknown texts, where there are unknown ones."""
+    told = {}
+    for head in {head for by_head in by_set.values() for head in by_head}:
+        whole = joined([by_head[head] for by_head in by_set.values() if head in by_head])
+        if (whole.labels == OUTLIER).any():
+            told[head] = abstained(whole, threshold, resamples)
+    return told
 
 
 def compared(whole: Mapping[str, Scored], labels: tuple[str, ...], resamples: int) -> dict[str, Any]:

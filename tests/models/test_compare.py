@@ -98,6 +98,7 @@ def artifacts(tiny_base: Path, tiny_data: Path, tmp_path_factory: pytest.TempPat
     return {
         "learned": make_artifact(tiny_base, out / "learned", texts, moods),
         "turned": make_artifact(tiny_base, out / "turned", texts, moods, order=MOODS[::-1]),
+        "sure": make_artifact(tiny_base, out / "sure", texts, moods, threshold=1.0),
         "spoiled": make_artifact(tiny_base, out / "spoiled", texts, moods, noise=3.0),
         "fine": make_artifact(
             tiny_base, out / "fine", texts, ["fine" if m == "good" else m for m in moods], order=("bad", "fine")
@@ -124,6 +125,19 @@ def test_compare_tells_the_spoiled_one_from_the_learned_and_not_the_order_of_lab
     assert spoiled["against_first"]["accuracy"]["more_than_noise"]
     assert f"{artifacts['spoiled']} is worse than {artifacts['learned']}" in done.stdout
     assert told["bootstrap"]["comparisons"] == 2 and told["artifacts"][str(paths[0])]["bytes"] > 1000
+
+
+def test_each_is_judged_at_its_own_threshold_on_what_is_out_of_scope(
+    artifacts: dict[str, Path], tiny_data: Path, tmp_path: Path
+) -> None:
+    rows = (tiny_data / "moods_test.csv").read_text() + "zebra quark,odd\nquark,odd\n"
+    (tmp_path / "moods_test.csv").write_text(rows)
+    options = ["--out-of-scope", "odd", "--json"]
+    told = json.loads(run([artifacts["learned"], artifacts["sure"]], tmp_path, *options).stdout)
+    learned, sure = (told["abstention"][str(artifacts[name])]["mood"] for name in ("learned", "sure"))
+    assert learned["threshold"] is None and "out_of_scope_recall" not in learned
+    assert sure["threshold"] == 1.0 and sure["out_of_scope_recall"] == 1.0 and sure["in_scope_accuracy"] == 0.0
+    assert learned["auroc"] == sure["auroc"] and sure["out_of_scope"] == 2
 
 
 def test_compare_refuses_artifacts_whose_labels_differ_by_name(artifacts: dict[str, Path], tiny_data: Path) -> None:

@@ -17,7 +17,7 @@ from streams.commands.models.reports import print_comparison
 @click.option("--json", "as_json", is_flag=True, help="The whole comparison as JSON on stdout.")
 def command(artifacts: tuple[Path, ...], resamples: int, as_json: bool, **chosen: Any) -> None:
     """Measure ARTIFACTS on the same texts, each against the first (paired bootstrap)."""
-    from models.artifact import load_artifact
+    from models.artifact import check_kind, load_artifact
     from models.compare import Contender, compare
     from models.engines.onnx import OnnxEngine
     from models.evaluate import aligned
@@ -25,12 +25,15 @@ def command(artifacts: tuple[Path, ...], resamples: int, as_json: bool, **chosen
     if len(set(artifacts)) < 2 or len(set(artifacts)) < len(artifacts):
         raise click.UsageError(f"got {' '.join(map(str, artifacts))}; wanted two artifacts or more, each once")
     loaded = [load_artifact(path) for path in artifacts]
+    for one in loaded:
+        check_kind(one, "classifier")
     measured = measured_on(loaded[0], Chosen(**chosen))
     contenders = [
         Contender(
             str(one.path),
             aligned(OnnxEngine(one), measured.heads, str(one.path)),
             sum(file.bytes for file in one.manifest.files.values()),
+            one.config.abstain.threshold if one.config.abstain else None,
         )
         for one in loaded
     ]

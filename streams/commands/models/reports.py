@@ -65,7 +65,7 @@ def by_label(name: str, of: Mapping[str, Any]) -> Table:
 
 def print_comparison(told: Mapping[str, Any]) -> None:
     """A comparison (models/compare.py): a row an artifact and set, then the verdicts in words."""
-    from models.report_page import with_interval
+    from models.report_page import abstention_sentence, with_interval
 
     rows = [
         [name, artifact, str(of["n"]), *(with_interval(of, key) for key in ("accuracy", "macro_f1")),
@@ -94,6 +94,9 @@ def print_comparison(told: Mapping[str, Any]) -> None:
         for name, of in told["artifacts"].items()
     ]
     console.print(table_of(("artifact", "size", "texts/s on this machine", "one at a time"), costs))
+    for name, by_head in told["abstention"].items():
+        for head, of in by_head.items():
+            click.echo(f"{name}, {head}: {abstention_sentence(of)}")
     for name, by_artifact in told["sets"].items():
         for of in by_artifact.values():
             for found in of.get("against_first", {}).values():
