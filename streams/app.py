@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 Step = Callable[[Batch], Awaitable[None]]
 
+GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, whose states are written once a batch
 BYTES_PER_TOKEN = 5  # of a record's JSON, roughly: enough to bound a batch before it is tokenized
+
+
+MODELS = ("score_news", "answer_questions")  # agents whose batches go to an engine
+
+
+def one(value: bytes) -> int:
+    """For agents without an engine a record is as long as another."""
+    return 1
 
 
 def tokens(value: bytes) -> int:
@@ -68,7 +77,8 @@ def create_app(
     }
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     for name, (topic, step) in steps.items():
-        app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step))
+        linger_s = max(settings.linger_ms / 1000, GROUPS_LINGER_S if name == "watch_groups" else 0.0)
+        app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step, linger_s))
     watched = ((ENTITY_SENTIMENTS, windows), (GROUP_SENTIMENTS, groups), (SURGES, storms))
 
     async def tell_time() -> None:
@@ -79,14 +89,15 @@ def create_app(
     return app
 
 
-def agent_of(app: ExactApp, name: str, step: Step) -> Callable[[Any], Awaitable[None]]:
+def agent_of(app: ExactApp, name: str, step: Step, linger_s: float) -> Callable[[Any], Awaitable[None]]:
     """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
     settings = app.settings
-    records, weight, linger_s = settings.batch_records, settings.batch_tokens, settings.linger_ms / 1000
+    records, weight = settings.batch_records, settings.batch_tokens
+    weigh = tokens if name in MODELS else one
 
     async def agent(stream: Any) -> None:
         try:
-            async for batch in batches(stream, records, weight, tokens, linger_s):
+            async for batch in batches(stream, records, weight, weigh, linger_s):
                 await step(batch)
         except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
             app.fail_stop(f"{name}: {error!r}")

@@ -15,7 +15,7 @@ from kafka.partitioner.default import murmur2
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.admin import admin_client, kafka_client_config, partition_counts, unavailable
 from streams.news.groups import group_of
-from streams.news.windows import WindowState
+from streams.news.windows import WindowState, decode_state
 from streams.records import Scope
 from streams.settings import Settings
 
@@ -29,7 +29,6 @@ Stored = tuple[int, msgspec.Raw]
 """A changelog's value: the offset of the record that made it, the state."""
 
 _stored = msgspec.json.Decoder(Stored)
-_state = msgspec.json.Decoder(WindowState)
 _key = msgspec.json.Decoder(str)
 
 
@@ -41,7 +40,7 @@ def read_state(settings: Settings, key: str) -> WindowState | None:
     name = changelog(settings, table_of(group_of(key).scope))
     partitions = partitions_of(settings, [name])[name]
     found = read_values(settings, [TopicPartition(name, partition_of(key, partitions))], lambda each: each == key)
-    return _state.decode(found[key]) if key in found else None
+    return decode_state(found[key]) if key in found else None
 
 
 def read_states(settings: Settings, scopes: Collection[Scope] = SCOPES) -> dict[str, WindowState]:
@@ -59,7 +58,7 @@ def each_state(settings: Settings, scopes: Collection[Scope] = SCOPES) -> Iterat
     places = [TopicPartition(name, n) for name in names for n in range(counts[name])]
     found = read_values(settings, places, lambda key: group_of(key).scope in scopes)
     while found:
-        yield _state.decode(found.popitem()[1])
+        yield decode_state(found.popitem()[1])
 
 
 def table_of(scope: Scope) -> str:

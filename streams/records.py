@@ -130,7 +130,7 @@ class Tick(Record, frozen=True, kw_only=True):
     at: datetime
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A headline behind an alert; `also_in` are the other sources that brought it."""
 
     news_id: str

@@ -76,7 +76,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float
 
 
-class Detector(msgspec.Struct):
+class Detector(msgspec.Struct, omit_defaults=True):
     """What one kind of alert has learned of one stream, and its open episode."""
 
     baseline: Baseline = msgspec.field(default_factory=Baseline)
@@ -89,7 +89,8 @@ class Detector(msgspec.Struct):
 
 
 class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One stream's value in its table. `fine`, `hours` and `days` hold COLUMNS numbers a bucket, newest bucket last."""
+    """One stream's value in its table. `fine`, `hours` and `days` hold COLUMNS numbers a bucket, newest bucket last;
+    `rings` is what they are while the state is stored, and empty at work."""
 
     entity: str
     name: str = ""
@@ -106,6 +107,7 @@ class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
     fine: list[int] = []
     hours: list[int] = []
     days: list[int] = []
+    rings: str = ""
     index_sum: float = 0.0
     index_weight: float = 0.0
     slow_sum: float = 0.0
@@ -138,17 +140,30 @@ class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
         return min(DAYS, -(-int(seconds) // 86_400)), self.days
 
 
+ZEROS = tuple((b"0," * count, letter) for count, letter in ((256, b"a"), (64, b"b"), (16, b"c"), (4, b"d")))
+"""Most buckets are empty: what stands for runs of zeros in a stored state's rings. Numbers hold no letters."""
+
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(WindowState)
+_rings = msgspec.json.Decoder(tuple[list[int], list[int], list[int]])
 
 
 def encode_state(state: WindowState) -> bytes:
     """The table's value, JSON."""
-    return _encoder.encode(state)
+    rings = _encoder.encode((state.fine, state.hours, state.days))
+    for zeros, letter in ZEROS:
+        rings = rings.replace(zeros, letter)
+    return _encoder.encode(msgspec.structs.replace(state, fine=[], hours=[], days=[], rings=rings.decode()))
 
 
-def decode_state(value: bytes) -> WindowState:
+def decode_state(value: bytes | msgspec.Raw) -> WindowState:
     """Inverse of `encode_state`. Raises msgspec.ValidationError for anything else."""
-    return _decoder.decode(value)
+    state = _decoder.decode(value)
+    rings = state.rings.encode()
+    for zeros, letter in reversed(ZEROS):
+        rings = rings.replace(letter, zeros)
+    if rings:
+        (state.fine, state.hours, state.days), state.rings = _rings.decode(rings), ""
+    return state
 
 
 def seconds(at: datetime) -> float:

@@ -236,3 +236,17 @@ def test_summary_counts_each_sentiment_in_its_window() -> None:
 def test_state_that_is_no_state_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         decode_state(b'{"entity": 7}')
+
+
+def test_an_entity_named_now_and_then_takes_little() -> None:
+    state, _ = fold(stream(ordinary(30, a_day=0.5)))
+    assert len(encode_state(state)) < 4_500
+    assert state.rings == ""
+    assert decode_state(encode_state(state)).days == state.days
+
+
+@FEW
+@given(st.lists(st.integers(-300, 300) | st.just(0), max_size=400))
+def test_rings_of_any_numbers_survive_being_stored(numbers: list[int]) -> None:
+    state = WindowState(entity='0,0,0,0,"a', fine=numbers, hours=[10, 0, 0, 0, 0, 0, *numbers], days=[0] * 140)
+    assert decode_state(encode_state(state)) == state
