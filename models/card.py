@@ -47,6 +47,7 @@ def card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         if "labels" in full:
             rows = [[label, s["precision"], s["recall"], s["f1"], s["support"]] for label, s in full["labels"].items()]
             parts += [f"### {name}", _table(["label", "precision", "recall", "F1", "support"], rows)]
+    parts += _pictures(manifest.get("report", []))
     parts += ["## Quantization", *_quantization(manifest["quantization"]), "## Where it fails"]
     parts += ["\n".join(f"- {limit}" for limit in LIMITS.get(config["task"], ("Not described yet: see the figures.",)))]
     parts += ["## Reproduce", "```\n" + "\n".join(manifest["recipe"]["commands"]) + "\n```"]
@@ -92,8 +93,26 @@ def _summary(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> list[str
 
 
 def _headline_table(test: Mapping[str, Any]) -> str:
-    rows = [[name, r["n"], r["accuracy"], r["macro_f1"], r["ece"]] for name, r in test.items() if "labels" in r]
+    rows = [
+        [name, r["n"], _figure(r, "accuracy"), _figure(r, "macro_f1"), r["ece"]]
+        for name, r in test.items()
+        if "labels" in r
+    ]
     return _table(["set.head", "n", "accuracy", "macro F1", "calibration error"], rows)
+
+
+def _figure(of: Mapping[str, Any], key: str) -> str:
+    """With its 95% interval, where one was measured."""
+    low, high = of.get("intervals", {}).get(key, (None, None))
+    return str(of[key]) if low is None else f"{of[key]} [{low}, {high}]"
+
+
+def _pictures(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    shown = "\n".join(f"![{name.removesuffix('.png')}]({name})" for name in names)
+    whole = "The whole report, with what is taken for what and speed: [report.md](report.md)."
+    return [f"{whole} In brackets: 95% bootstrap intervals.", shown]
 
 
 def _abstention(told: Mapping[str, Any]) -> str:

@@ -16,18 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from models import evaluate, graph, quantize
-from models.artifact import load_artifact
+from models.artifact import Config, load_artifact
 from models.batches import tokenize
 from models.card import card
 from models.data import Corpus, Example
 from models.engines import Engine
 from models.engines.onnx import OnnxEngine
 from models.errors import InputError
+from models.report import Sets, full_report
+from models.report_files import report_files
 from models.tasks import Task
 from models.training import added_to
 
@@ -43,9 +46,12 @@ Say = Callable[[str], None]
 
 def export(
     task: Task, corpus: Corpus, measured: Corpus, run: Path, out: Path, *,
-    version: str, base: str, commands: list[str], force: bool = False, say: Say = lambda line: None,
+    version: str, base: str, commands: list[str], force: bool = False, report: bool = False,
+    say: Say = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the artifact to `out` and return its manifest. Raises GateRefused, InputError."""
+    """Write the artifact to `out` and return its manifest; with `report` its whole report is part of it. Raises
+    GateRefused, InputError.
+    """
     weights, bert = _weights(run)
     heads = {name: len(head.labels) for name, head in task.heads.items()}
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
@@ -100,8 +106,30 @@ def export(
                 engine, evaluate.by_source(corpus.examples["test"] + measured.examples["test"]), threshold
             ),
         }
+    if report:
+        sets = evaluate.by_source(corpus.examples["test"] + measured.examples["test"])
+        add_report(manifest, config, files, sets, evaluate.by_source(corpus.examples["dev"]), say)
     write_artifact(out, config, files, manifest)
     return manifest
+
+
+def add_report(
+    manifest: dict[str, Any], config: Mapping[str, Any], files: Files, sets: Sets, dev: Sets, say: Say
+) -> None:
+    """Report, page and pictures as files of the artifact; the intervals stand in the manifest too, for the card."""
+    say("writing the whole report")
+    with engine_of(config, files) as engine:
+        told = {
+            "artifact": f"{manifest['name']}/{manifest['version']}",
+            "bytes": sum(map(len, files.values())),
+            "data": f"{manifest['name']}, test split",
+            "data_notes": [f"{where}: {n} skipped" for where, n in manifest["skipped"].items()],
+            **full_report(engine, msgspec.convert(config, Config), sets, dev),
+        }
+    for name, of in told["sets"].items():
+        manifest["metrics"]["test"][name]["intervals"] = of["intervals"]
+    files |= report_files(told)
+    manifest["report"] = sorted(name for name in files if name.endswith(".png"))
 
 
 def model_dev(

@@ -70,6 +70,19 @@ def test_the_artifact_learned_its_task_and_its_manifest_says_so_of_the_served_mo
     assert str(test["moods.mood"]["accuracy"]) in card and "made up" in card
 
 
+def test_the_whole_report_is_part_of_the_artifact_and_of_its_card(made: Made, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures want the [train] extra")
+    manifest = made.export(tmp_path / "told", report=True)
+    artifact = load_artifact(tmp_path / "told")  # every file of it is listed and verified
+    told, figures = json.loads(artifact.read("report.json")), manifest["metrics"]["test"]["moods.mood"]
+    assert told["sets"]["moods.mood"]["accuracy"] == figures["accuracy"]
+    assert told["sets"]["moods.mood"]["temperature"]["served"] == artifact.config.heads["mood"].temperature
+    low, high = figures["intervals"]["accuracy"]
+    card = artifact.read("README.md").decode()
+    assert f"{figures['accuracy']} [{low}, {high}]" in card and "(moods.mood-confusion.png)" in card
+    assert artifact.read("moods.mood-confusion.png").startswith(b"\x89PNG")
+
+
 def test_the_served_int8_model_stays_near_the_network_it_came_from(made: Made) -> None:
     engine, examples = OnnxEngine(made.artifact), made.corpus.of("test", "moods")
     network = load_network(made.run / "best", made.task.heads)

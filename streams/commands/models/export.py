@@ -20,18 +20,24 @@ from streams.commands.models.reports import print_reports
 @click.option("--version", default="1", show_default=True)
 @click.option("--base-name", required=True, help="The base's name, for the card.")
 @click.option("--recipe", multiple=True, help="A command that made RUN, for the card; may be repeated.")
+@click.option(
+    "--report/--no-report", default=True, show_default=True,
+    help="The whole report and its pictures in the artifact (classifiers).",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Write it even if int8 lost too much; the manifest says so.")
 def command(
-    run: Path, task: str, data: Path, out: Path, version: str, base_name: str, recipe: tuple[str, ...], force: bool
-) -> None:
+    run: Path, task: str, data: Path, out: Path, version: str, base_name: str, recipe: tuple[str, ...], report: bool,
+    force: bool,
+) -> None:  # fmt: skip
     """Turn RUN (finetune's OUT) into an int8 artifact, measured as served, with its card."""
     declared, corpus, measured = load_any(task, data)
     try:
         write = exporter(declared.kind)
     except ImportError as error:
         raise train_missing(error) from None
+    options = {"report": report} if declared.kind == "classifier" else {}
     manifest = write(
-        declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force,
+        declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force, **options,
         commands=[*recipe, own_command(sys.argv[1:])],
         say=lambda line: console.print(line, highlight=False),
     )  # fmt: skip
