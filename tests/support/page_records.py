@@ -1,8 +1,13 @@
 """Output records as agents would write them, for tests of the page: own texts, the fields that matter given."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from streams.news.alerts import alert_of
 from streams.news.groups import group_of
+from streams.news.rules import RuleBook
+from streams.news.summary import summarize
+from streams.news.surge import Watching, fold
 from streams.news.windows import Live, Sighting, WindowState, advance, count
 from streams.records import (
     Alert,
@@ -167,6 +172,28 @@ def state(key: str, said: list[tuple[float, Sentiment, float, str]]) -> WindowSt
         for mention in advance(live, heard, lateness_s=90 * 86_400):
             count(live.state, mention, lateness_s=90 * 86_400)
     return live.settled()
+
+
+def surge_of(name: str) -> Iterator[Summary | Alert]:
+    """What the watching agents write, by their own functions, while bad news breaks over an entity and is over."""
+    live, key = Live(WindowState(entity=name.lower(), name=name)), name.lower()
+    ordinary: list[tuple[float, Sentiment, str]] = [
+        (hour - 80, ("neutral", "positive", "negative")[hour % 3], f"{name} on an ordinary day")  # type: ignore[misc]
+        for hour in range(0, 78, 5)
+    ]
+    broken: list[tuple[float, Sentiment, str]] = [(n / 15, "negative", f"{name} sinks, {n}") for n in range(16)]
+    over: list[tuple[float, Sentiment, str]] = [(hours, "neutral", f"{name} at rest, {hours}") for hours in (3.0, 4.0)]
+    for offset, (hours, sentiment, text) in enumerate([*ordinary, *broken, *over]):
+        at, tone = NOON + timedelta(hours=hours), {"negative": -0.8, "neutral": 0.0, "positive": 0.8}[sentiment]
+        heard = Sighting(
+            0, offset, f"{key}{offset}", at, sentiment, tone, 0.9, f"{text} {offset}", "Meridian Markets", None
+        )
+        for transition in fold(live, heard, Watching(), name) or []:
+            told = summarize(live.state, transition)
+            yield told
+            if raised := alert_of(told, RuleBook()):
+                yield raised
+        yield summarize(live.state)
 
 
 def question(id: str, text: str, conversation: str = "c1") -> Question:
