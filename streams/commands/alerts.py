@@ -128,5 +128,7 @@ def line(alert: Alert) -> Text:
     """One row."""
     shown = Text(f"{utc(alert.at):%Y-%m-%d %H:%M:%S} ")
     shown.append(f"{alert.severity:<8} ", COLORS[alert.severity] if alert.status != "resolved" else "green")
-    shown.append(f"{alert.status:<8} {one_line(alert.summary)} ")
+    shown.append(f"{alert.status:<8} {alert.kind:<9} {one_line(alert.summary)} ")
+    if alert.held:
+        shown.append(f"({one_line(alert.held)}: no sink is told) ", "yellow")
     return shown.append(one_line(alert.episode), "dim")

@@ -1,7 +1,7 @@
 """Where alerts go: from the alerts topic to each sink, at least once.
 
 config, secrets                   which sinks there are
-wanted, told                      does a sink want this alert, and what was it told: pure
+wanted, storms, told              does a sink want this alert, is it part of a storm, what was it told: pure
 webhook, slack, alertmanager, mail, log, wording    an alert as each sink reads it: pure
 outcome, backoff, breaker         what follows from an attempt: pure
 post, mail, senders               one attempt

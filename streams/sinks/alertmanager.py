@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from streams.intake import utc
-from streams.records import Alert
+from streams.records import Alert, Evidence
 from streams.sinks.config import Alertmanager
 from streams.sinks.post import Request
 from streams.sinks.told import Episode
-from streams.sinks.wording import headlines, one_line
+from streams.sinks.wording import headlines, members, one_line, sources
 
 PATH = "/api/v2/alerts"
 ALERTNAME = "SentimentSurge"
@@ -45,12 +45,18 @@ def entry(sink: Alertmanager, alert: Alert, severity: str, ends_s: float) -> dic
     ends_at = datetime.fromtimestamp(ends_s, UTC)
     annotations = {"summary": one_line(alert.summary)}
     if told := headlines(alert):
-        annotations["headlines"] = "\n".join(one_line(evidence.text) for evidence in told)
+        annotations["headlines"] = "\n".join(map(headline, told))
+    if named := members(alert):
+        annotations["members"] = named
+    if alert.rule:
+        annotations["rule"] = one_line(alert.rule)
     return {
         "labels": {
             **sink.labels,
             "alertname": ALERTNAME,
             "entity": alert.entity,
+            "scope": alert.scope,
+            "kind": alert.kind,
             "severity": severity,
             "episode": alert.episode,
         },
@@ -59,3 +65,8 @@ def entry(sink: Alertmanager, alert: Alert, severity: str, ends_s: float) -> dic
         "startsAt": min(utc(alert.opened_at), ends_at - timedelta(milliseconds=1)).isoformat(),
         "endsAt": ends_at.isoformat(),
     }
+
+
+def headline(evidence: Evidence) -> str:
+    brought = sources(evidence)
+    return one_line(evidence.text) + (f" ({brought})" if brought else "")

@@ -4,13 +4,14 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import httpx
 import msgspec
 from msgspec import Meta
 
 from models.errors import SettingsError
+from streams.records import Kind, Scope
 from streams.settings import Port
 from streams.sinks.secrets import resolve
 from streams.sinks.wanted import SEVERITIES, STATUSES, Severity, Status
@@ -28,8 +29,11 @@ class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     SECRETS: ClassVar[tuple[str, ...]] = ()
     name: Name
     minimum_severity: Severity = "info"
-    entities: tuple[Text, ...] = ()  # none means all
+    entities: tuple[Text, ...] = ()  # none means all, as of the next two
+    kinds: tuple[Kind, ...] = ()
+    scopes: tuple[Scope, ...] = ()
     statuses: tuple[Status, ...] = ("opened", "grew", "resolved")
+    storms: bool = True  # while a storm is open, it is told instead of each entity's alert within it
     timeout_s: Attempt = 10.0  # of one attempt
     give_up_after_s: Annotated[float, Meta(gt=0, le=86_400 * 7)] = 3600.0  # since the alert was written
 
@@ -86,7 +90,13 @@ class Log(Sink, frozen=True, kw_only=True):
 KINDS: dict[str, type[Sink]] = {kind.KIND: kind for kind in (Webhook, Slack, Mail, Alertmanager, Log)}
 
 SECURITY: tuple[Security, ...] = ("starttls", "tls", "none")
-CHOICES = {"minimum_severity": SEVERITIES, "statuses": STATUSES, "security": SECURITY}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "minimum_severity": SEVERITIES,
+    "statuses": STATUSES,
+    "kinds": get_args(Kind),
+    "scopes": get_args(Scope),
+    "security": SECURITY,
+}
 
 
 def load_sinks(path: Path, environ: Mapping[str, str]) -> tuple[Sink, ...]:

@@ -11,10 +11,13 @@ def line(alert: Alert) -> str:
         "alert": alert.id,
         "episode": alert.episode,
         "entity": alert.entity,
+        "scope": alert.scope,
+        "kind": alert.kind,
         "status": alert.status,
         "severity": alert.severity,
         "at": alert.at,
         "summary": one_line(alert.summary),
+        "members": alert.members,
         "headlines": [one_line(evidence.text) for evidence in headlines(alert)],
     }
     return msgspec.json.encode(told).decode()

@@ -12,7 +12,7 @@ from streams.intake import utc
 from streams.records import Alert
 from streams.sinks.config import Mail
 from streams.sinks.outcome import Delivered, Failed, Outcome, Rejected
-from streams.sinks.wording import headlines, one_line, title, web_address
+from streams.sinks.wording import headlines, members, one_line, sources, subject, title, web_address
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,12 @@ def message(sink: Mail, alert: Alert) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"  # no vacation replies (RFC 3834)
     lines = [one_line(alert.summary), ""]
     for evidence in headlines(alert):
-        source = f" ({one_line(evidence.source, 80)})" if evidence.source else ""
+        source = f" ({brought})" if (brought := sources(evidence)) else ""
         lines += [f"- {one_line(evidence.text)}{source}"]
         lines += [f"  {url}"] if (url := web_address(evidence.url)) else []
-    lines += ["", f"Entity {one_line(alert.entity)}, open since {utc(alert.opened_at):%Y-%m-%d %H:%M} UTC."]
+    if named := members(alert):
+        lines += ["", f"Entities: {named}"]
+    lines += ["", f"{subject(alert)}, open since {utc(alert.opened_at):%Y-%m-%d %H:%M} UTC."]
     if alert.status != "resolved":
         lines += [f"To hear no more of it until it is over: gretchen alerts ack {shlex.quote(one_line(alert.episode))}"]
     mail.set_content("\n".join(lines) + "\n")

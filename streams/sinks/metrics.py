@@ -8,7 +8,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.sinks.breaker import STATES, State
 
-OUTCOMES = ("delivered", "rejected", "gave_up", "unreadable", "muted", "acked", "unwanted", "duplicate")
+OUTCOMES = (
+    "delivered",
+    "rejected",
+    "gave_up",
+    "unreadable",
+    "held",
+    "storm",
+    "muted",
+    "acked",
+    "unwanted",
+    "duplicate",
+)
 DELIVERY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
@@ -19,8 +30,9 @@ class Metrics:
         self.registry = registry
         self.deliveries = Counter(
             "gretchen_deliveries",
-            "Alerts a sink is done with: delivered, rejected (by the receiver), gave_up (no delivery in time), muted, "
-            "acked, unwanted (by the sink's filter), duplicate, unreadable.",
+            "Alerts a sink is done with: delivered, rejected (by the receiver), gave_up (no delivery in time), held "
+            "(by its rule), storm (which tells of it), muted, acked, unwanted (by the sink's filter), duplicate, "
+            "unreadable.",
             ["sink", "outcome"],
             registry=registry,
         )

@@ -22,11 +22,12 @@ from streams.settings import Settings
 from streams.sinks import senders
 from streams.sinks.clients import client_options, stop_client
 from streams.sinks.config import Alertmanager, Sink
-from streams.sinks.follow import follow_actions
+from streams.sinks.follow import follow_actions, follow_storms
 from streams.sinks.metrics import Metrics
 from streams.sinks.outlet import Outlet
 from streams.sinks.reader import STOP_S, Reader
 from streams.sinks.repeats import repeat_open
+from streams.sinks.storms import Storms
 from streams.sinks.tell import Teller
 from streams.sinks.wanted import Actions
 
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 
 async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str], None]) -> None:
     """Until SIGTERM or Ctrl-C; what is being delivered then gets STOP_S to be finished. `write` prints a line."""
-    stop, caught_up, actions = asyncio.Event(), asyncio.Event(), Actions()
+    stop, caught_up, storms_known = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    actions, storms = Actions(), Storms()
     metrics = Metrics(CollectorRegistry(), {sink.KIND for sink in sinks})
     on_signals(stop)
     readers: list[Reader] = []
@@ -60,13 +62,18 @@ async def notify(settings: Settings, sinks: Sequence[Sink], write: Callable[[str
         raise unavailable(settings, error) from None
     headers = {"User-Agent": f"gretchen/{version('gretchen')} (alerts)"}
     async with httpx.AsyncClient(headers=headers, timeout=None) as client, asyncio.TaskGroup() as background:
-        tasks = [background.create_task(follow_actions(settings, actions, caught_up, stop))]
+        tasks = [
+            background.create_task(follow_storms(settings, storms, storms_known, stop)),
+            background.create_task(follow_actions(settings, actions, caught_up, stop)),
+        ]
+        await first_of(storms_known, stop)
         await first_of(caught_up, stop)
         async with asyncio.TaskGroup() as group:
-            for sink in sinks if caught_up.is_set() else ():
+            for sink in sinks if caught_up.is_set() and storms_known.is_set() else ():
                 outlet = Outlet(sink, metrics, stop)
                 send = senders.sender(sink, client, write)
-                reader = Reader(settings, Teller(settings, sink, outlet, send, publish, actions, metrics), stop)
+                teller = Teller(settings, sink, outlet, send, publish, actions, storms, metrics)
+                reader = Reader(settings, teller, stop)
                 readers.append(reader)
                 group.create_task(reader.run())
                 if isinstance(sink, Alertmanager):

@@ -51,6 +51,6 @@ async def repeat_open(
 
 
 def still_open(told: Iterable[Told], actions: Actions, now: datetime) -> list[Alert]:
-    """The last alert of each open episode whose entity is not muted."""
+    """The last alert told of each open episode whose entity is not muted."""
     episodes = (episode for each in told for episode in each.open.values())
     return [episode.alert for episode in episodes if not actions.muted(episode.alert.entity, now)]

@@ -17,8 +17,9 @@ from streams.sinks.metrics import Metrics
 from streams.sinks.outcome import Delivered, Failed, Outcome
 from streams.sinks.outlet import Outlet
 from streams.sinks.senders import Send
+from streams.sinks.storms import SETTLE_S, Storms, part_of_storms
 from streams.sinks.told import Told
-from streams.sinks.wanted import Actions, wanted
+from streams.sinks.wanted import Actions, Verdict, wanted
 from streams.topics import ALERTS
 
 AGAIN_S = 2.0
@@ -38,10 +39,13 @@ class Teller:
         send: Send,
         publish: Callable[[Output], Awaitable[object]],
         actions: Actions,
+        storms: Storms,
         metrics: Metrics,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self.settings, self.sink, self.outlet, self.send = settings, sink, outlet, send
-        self.publish, self.actions, self.metrics = publish, actions, metrics
+        self.publish, self.actions, self.storms, self.metrics = publish, actions, storms, metrics
+        self.settle_s = settle_s
         self.started_s = time.time()
 
     async def finish(self, told: Told, record: Any) -> None:
@@ -62,10 +66,11 @@ class Teller:
         if alert.id in told.ids and only is None:
             return "duplicate"
         known = told.open.get(alert.episode)
-        verdict = wanted(alert, self.sink, self.actions, known is not None, datetime.now(UTC))
-        if verdict == "muted":
-            told.add(alert)  # still open when the mute is over
+        if self.sink.storms and not known and part_of_storms(alert):
+            await self.settle(record)
+        verdict = self.verdict(told, alert, datetime.now(UTC))
         if verdict != "wanted":
+            self.note(told, alert, verdict)
             return verdict
 
         async def attempt() -> Outcome:
@@ -93,8 +98,29 @@ class Teller:
         except Refused:
             return
         at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        if wanted(alert, self.sink, self.actions, alert.episode in told.open, at) in ("wanted", "muted"):
+        verdict = self.verdict(told, alert, at, at.timestamp() + self.settle_s)
+        if verdict == "wanted":
             told.add(alert)
+        else:
+            self.note(told, alert, verdict)
+
+    def verdict(self, told: Told, alert: Alert, at: datetime, by_s: float | None = None) -> Verdict:
+        """`by_s`: when that was decided, in a process before this one; with the storms that were known by then."""
+        known, silent = alert.episode in told.open, told.silent.get(alert.episode)
+        return wanted(alert, self.sink, self.actions, known, at, self.storms, silent, by_s)
+
+    def note(self, told: Told, alert: Alert, verdict: Verdict) -> None:
+        """Remember what was not told."""
+        if verdict == "muted":
+            told.add(alert)  # still open when the mute is over
+        elif verdict in ("held", "storm"):
+            told.pass_over(alert, verdict)
+
+    async def settle(self, record: Any) -> None:
+        """Until the storm that the alert may belong to is known: it is told some moments later. Raises Stopped."""
+        age_s = max(0.0, time.time() - record.timestamp / 1000)
+        if age_s < self.settle_s:
+            await self.outlet.wait(self.settle_s - age_s)
 
     async def bury(self, record: Any, refused: Refused) -> None:
         """Into the dead letters, however long Kafka takes. Raises Stopped."""

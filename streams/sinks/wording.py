@@ -3,10 +3,19 @@
 import unicodedata
 
 from streams.intake import utc
-from streams.records import Alert, Evidence
+from streams.records import Alert, Evidence, Kind
 
 HEADLINES = 5
 HEADLINE_CHARS = 300
+SOURCE_CHARS = 80
+MEMBERS = 20
+KINDS: dict[Kind, str] = {
+    "negatives": "many negative headlines",
+    "share": "a large share of negative headlines",
+    "volume": "many headlines",
+    "turn": "a turn of tone",
+    "storm": "a storm",
+}
 
 
 def one_line(text: str, most: int = HEADLINE_CHARS) -> str:
@@ -19,6 +28,28 @@ def title(alert: Alert) -> str:
     """One line: how severe, what happened, to whom."""
     status = "" if alert.status == "opened" else f" {alert.status}"
     return f"[{alert.severity}{status}] {one_line(alert.summary)}"
+
+
+def subject(alert: Alert) -> str:
+    """What it is about and why, without a full stop: 'Entity Nokia, many negative headlines'."""
+    if alert.scope == "all":
+        return f"{one_line(alert.name)}, {KINDS[alert.kind]}"
+    name = alert.entity.removeprefix(f"{alert.scope}:")
+    return f"{alert.scope.capitalize()} {one_line(name)}, {KINDS[alert.kind]}"
+
+
+def members(alert: Alert) -> str:
+    """The entities of a storm, as many as a person reads; empty for anything else."""
+    more = len(alert.members) - MEMBERS
+    named = ", ".join(one_line(each, SOURCE_CHARS) for each in alert.members[:MEMBERS])
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def sources(evidence: Evidence) -> str:
+    """Who brought a headline: 'Reuters, also in AP, Bloomberg'; empty where nobody is named."""
+    first = one_line(evidence.source, SOURCE_CHARS) if evidence.source else ""
+    others = ", ".join(one_line(each, SOURCE_CHARS) for each in evidence.also_in)
+    return ", ".join(filter(None, (first, others and f"also in {others}")))
 
 
 def headlines(alert: Alert) -> list[Evidence]:

@@ -73,7 +73,12 @@ def test_an_episode_opens_grows_graver_and_ends(running: RunningAlertmanager, no
     told = Told()
     asyncio.run(deliver(running.url, told, raised("Acme")))
     (shown,) = (each for each in running.alerts() if each["labels"]["entity"] == "acme")
-    assert shown["annotations"]["headlines"] == "Bad news" and shown["labels"]["alertname"] == "SentimentSurge"
+    assert shown["annotations"]["headlines"] == "Bad news (Meridian Markets)"
+    assert [shown["labels"][label] for label in ("alertname", "kind", "scope")] == [
+        "SentimentSurge",
+        "negatives",
+        "entity",
+    ]
     until(lambda: statuses(notified, "acme") == ["firing"])
     asyncio.run(deliver(running.url, told, raised("Acme", "grew", "critical")))
     assert running.severities("acme-1") == ["critical"]

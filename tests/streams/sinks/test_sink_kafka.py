@@ -151,6 +151,37 @@ def test_a_dead_sink_delays_no_other_and_what_it_missed_is_a_dead_letter(
     assert details[b"refusing"] == b"HTTP 404: no such hook" and details[b"gone"].startswith(b"HTTP 503: ok (gave up")
 
 
+def test_a_storm_is_told_instead_of_its_entities_also_right_after_a_restart_and_what_is_held_is_not(
+    kafka_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_topics(kafka_settings)
+    members = tuple(f"e{n}" for n in range(6))
+    storm = alert("Many at once", kind="storm", members=members)
+    end = alert("Many at once", "resolved", 300, kind="storm", members=members)
+    held = alert("E7", held="quiet hours")
+    with receive() as ops, receive() as each:
+        sinks = sink("webhook", "ops", ops.url) + sink("webhook", "each", each.url, storms=False)
+        with NotifyProcess(kafka_settings, tmp_path, sinks, GRETCHEN_INSTANCE_ID="one") as notify:
+            notify.until(lambda: notify.text("/readyz") == "200 ready\n")
+            put(kafka_settings, raised(0), storm, held)  # the entity's first, as a worker does
+            notify.until(lambda: outcomes(notify) >= Counter(delivered=3, storm=1, held=2))
+            assert ops.keys() == [storm.id], "it waited for the storm that it was the beginning of"
+            notify.kill()
+            notify.start()
+            notify.until(lambda: notify.text("/readyz") == "200 ready\n")
+            put(kafka_settings, raised(1), raised(0, "resolved"), alert("E7", "resolved", 60))
+            notify.until(lambda: outcomes(notify) >= Counter(delivered=2, storm=2, held=2))
+            put(kafka_settings, end)
+            notify.until(lambda: came(ops, end) and came(each, end))
+    assert ops.keys() == [storm.id, end.id]
+    assert set(each.keys()) == {storm.id, end.id, raised(0).id, raised(1).id, raised(0, "resolved").id}
+    for name, value in environ_of(kafka_settings).items():
+        monkeypatch.setenv(name, value)
+    listed = shown().splitlines()
+    assert len(listed) == 7, "all of them are in the topic"
+    assert "(quiet hours: no sink is told)" in next(line for line in listed if "opened   negatives E7" in line)
+
+
 def waiting(notify: NotifyProcess) -> float:
     line = next((line for line in notify.text("/metrics").splitlines() if line.startswith("gretchen_waiting")), "0 0")
     return float(line.rpartition(" ")[2])
@@ -186,7 +217,7 @@ def test_what_an_operator_acks_and_mutes_is_not_delivered(
     told = [msgspec.json.decode(line, type=Alert) for line in shown("--json").splitlines()]
     assert told[:4] == [raised(1), raised(2), old, slight], "in order of their time"
     assert shown("--since", "1h", "--severity", "warning").count("\n") == len(told) - 2
-    assert "critical opened   E1: 9 negative headlines" in shown("--severity", "critical").splitlines()[0]
+    assert "critical opened   negatives E1: 9 negative headlines" in shown("--severity", "critical").splitlines()[0]
 
 
 def until_heard(ops: Receiver, settings: Settings) -> None:

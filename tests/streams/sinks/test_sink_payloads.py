@@ -17,7 +17,7 @@ from streams.records import Alert
 from streams.sinks import alertmanager, log, mail, slack, webhook
 from streams.sinks.config import Alertmanager, Mail, Slack, Webhook
 from streams.sinks.told import Episode
-from streams.sinks.wording import one_line
+from streams.sinks.wording import members, one_line, sources, subject
 from tests.support.page_records import NOON, alert, evidence
 
 NOW_S = (NOON + timedelta(minutes=5)).timestamp()
@@ -96,12 +96,18 @@ def test_an_open_episode_fires_in_alertmanager_until_some_repeats_from_now() -> 
     assert entry["labels"] == {
         "alertname": "SentimentSurge",
         "entity": "acme",
+        "scope": "entity",
+        "kind": "negatives",
         "severity": "warning",
         "episode": "acme-1",
         "team": "markets",
     }
     assert entry["annotations"]["summary"] == OPENED.summary
-    assert set(entry["annotations"]["headlines"].split("\n")) == {"Acme recalls pumps", "Acme's chief leaves"}
+    assert set(entry["annotations"]["headlines"].split("\n")) == {
+        "Acme recalls pumps (Meridian Markets)",
+        "Acme's chief leaves (Meridian Markets)",
+    }
+    assert entry["annotations"]["rule"] == "default" and "members" not in entry["annotations"]
     assert times(entry) == (NOON, NOON + timedelta(minutes=5 + 4))
 
 
@@ -143,6 +149,47 @@ def test_no_text_from_outside_makes_a_header_or_a_line_of_its_own(evil_text: str
     read = message_from_bytes(mail.message(MAIL, told).as_bytes(), policy=default)
     assert read["Bcc"] is None and "Bcc:" not in [line[:4] for line in read.get_content().splitlines()]
     assert log.line(told).count("\n") == 0 and json.loads(log.line(told))["entity"] == evil_text
+
+
+STORM = alert("Many at once", kind="storm", severity="warning", members=("Acme", "Birch", "Ümlaut <&>"))
+
+
+def test_every_sink_names_the_entities_of_a_storm() -> None:
+    (entry,) = entries(STORM)
+    assert (entry["labels"]["kind"], entry["labels"]["scope"], entry["labels"]["entity"]) == ("storm", "all", "storm:")
+    assert entry["annotations"]["members"] == "Acme, Birch, Ümlaut <&>"
+    text = json.loads(slack.request(Slack(name="s", url="https://h.example"), STORM).body)["attachments"][0]["text"]
+    assert "Entities: Acme, Birch, Ümlaut &lt;&amp;&gt;" in text and "\u200b_" not in text.split("Entities")[0]
+    written = mail.message(MAIL, STORM).get_content()
+    assert "\nEntities: Acme, Birch, Ümlaut <&>\n" in written and "\nMany at once, a storm, open since" in written
+    told = json.loads(log.line(STORM))
+    assert (told["kind"], told["scope"], told["members"]) == ("storm", "all", ["Acme", "Birch", "Ümlaut <&>"])
+    many = msgspec.structs.replace(STORM, members=[f"E{n}" for n in range(50)])
+    assert members(many).endswith(", E19 and 30 more")
+
+
+def test_a_headline_is_told_with_all_who_brought_it() -> None:
+    told = evil(evidence=[evidence("Pumps recalled", also_in=("Harborline", "AP"))])
+    brought = "(Meridian Markets, also in Harborline, AP)"
+    assert f"- Pumps recalled {brought}" in mail.message(MAIL, told).get_content()
+    assert entries(told)[0]["annotations"]["headlines"] == f"Pumps recalled {brought}"
+    assert brought in slack.request(Slack(name="s", url="https://h.example"), told).body.decode()
+    nobody = msgspec.structs.replace(evidence("x"), source=None)
+    assert [sources(nobody), sources(msgspec.structs.replace(nobody, also_in=["AP"]))] == ["", "also in AP"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "entity", "kind", "expected"),
+    [
+        ("entity", "Nokia", "negatives", "Entity Nokia, many negative headlines"),
+        ("topic", "topic:Earnings", "turn", "Topic Earnings, a turn of tone"),
+        ("sector", "sector:banks", "share", "Sector banks, a large share of negative headlines"),
+        ("all", "all:", "volume", "Acme, many headlines"),
+    ],
+)
+def test_a_mail_says_what_it_is_about(scope: str, entity: str, kind: str, expected: str) -> None:
+    told = evil(scope=scope, entity=entity, kind=kind)
+    assert subject(told) == expected and expected in mail.message(MAIL, told).get_content()
 
 
 def test_a_log_line_is_one_json_object() -> None:

@@ -59,6 +59,54 @@ def test_only_the_entities_and_statuses_asked_for_are_wanted() -> None:
     assert verdict(GREW, Log(name="s", statuses=("opened", "resolved"))) == "unwanted"
 
 
+def test_only_the_kinds_and_scopes_asked_for_are_wanted() -> None:
+    sink = Log(name="s", kinds=("share", "storm"), scopes=("entity",))
+    assert verdict(alert("Acme", kind="share"), sink) == "wanted"
+    assert verdict(OPENED, sink) == "unwanted"
+    assert verdict(alert("Many", kind="storm"), sink) == "unwanted"  # of all entities, not of one
+    assert verdict(alert("Many", kind="storm"), Log(name="s", kinds=("storm",))) == "wanted"
+
+
+def test_a_sink_for_some_entities_wants_the_storms_they_are_in() -> None:
+    sink = Log(name="s", entities=("acme",))
+    assert verdict(alert("Many", kind="storm", members=("birch", "acme")), sink) == "wanted"
+    assert verdict(alert("Many", kind="storm", members=("birch",)), sink) == "unwanted"
+
+
+def test_what_the_rules_hold_back_is_wanted_by_nobody() -> None:
+    for status in ("opened", "grew", "resolved"):
+        assert verdict(alert("Acme", status, held="quiet hours")) == "held"  # type: ignore[arg-type]
+    assert verdict(alert("Acme", held="muted"), Log(name="s", entities=("other",))) == "unwanted"
+
+
+def test_routes_name_the_only_sinks_that_are_told_but_an_end_follows_its_beginning() -> None:
+    routed = msgspec.structs.replace(OPENED, routes=["desk", "night"])
+    assert [verdict(routed, Log(name=name), known=False) for name in ("desk", "night", "ops")] == [
+        "wanted",
+        "wanted",
+        "unwanted",
+    ]
+    end = msgspec.structs.replace(RESOLVED, routes=["desk"])  # the rules were changed meanwhile
+    assert [verdict(end, Log(name="ops"), known=known) for known in (True, False)] == ["wanted", "unwanted"]
+
+
+def test_who_was_told_nothing_of_an_episode_is_not_told_of_its_end() -> None:
+    told = Told()
+    told.pass_over(OPENED, "held")
+    assert wanted(RESOLVED, Log(name="s"), Actions(), False, NOON, silent=told.silent.get("acme-1")) == "held"
+    told.add(GREW)  # in the morning
+    assert not told.silent and "acme-1" in told.open
+    told.pass_over(RESOLVED, "held")  # at night: it is over, told or not
+    assert not told.open
+
+
+def test_a_held_growth_leaves_what_was_told() -> None:
+    told = Told()
+    told.add(OPENED)
+    told.pass_over(GREW, "held")
+    assert told.open["acme-1"].alert == OPENED and not told.silent
+
+
 def test_an_ack_holds_back_growth_and_not_the_end() -> None:
     assert verdict(GREW, actions=ack()) == "acked"
     assert verdict(RESOLVED, actions=ack()) == "wanted"
@@ -108,4 +156,6 @@ def test_memory_is_bounded() -> None:
     told = Told()
     for n in range(REMEMBERED + 10):
         told.add(msgspec.structs.replace(RESOLVED, id=f"a{n}"))
+        told.pass_over(msgspec.structs.replace(OPENED, episode=f"e{n}"), "storm")
     assert len(told.ids) == REMEMBERED and "a9" not in told.ids
+    assert len(told.silent) == REMEMBERED and "e9" not in told.silent
