@@ -124,7 +124,7 @@ def series(kind: str, rate_h: float, days: int, chance: np.random.Generator) -> 
 
 KINDS = ("poisson", "overdispersed", "daily", "weekly")
 RATES_H = (0.125, 1.0, 4.0, 8.0)
-PROMISES = (0.05, 0.1, 0.2, 0.5, 1.0, 3.0)
+PROMISES = (0.1, 0.2, 0.4, 1.0, 3.0)
 SETTLING_DAYS = 14
 
 
