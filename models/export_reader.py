@@ -19,15 +19,15 @@ from models.answer_cards import reader_card
 from models.engines.reader import Reader
 from models.errors import InputError
 from models.evaluate import WRONG_ANSWER_PRICE
-from models.export import Files, Say, write_artifact
+from models.export import SCHEME, Files, Say, write_artifact
 from models.questions import Question, Questions
 from models.tasks import Task
 from models.windows import Shape, Specials, Window, arrays, windows_of
 
 CALIBRATION_WINDOWS = 400
 RIGHT_F1 = 0.5  # a span that shares less with every annotated answer is a wrong answer
-FLOAT_STEPS = ((), ("down",), ("down", "attended"), ("down", "attended", "qkv"))
-"""Matmuls of the last layer that stay float32 if int8 loses too much, the first that passes the gate is taken."""
+FLOAT_STEPS = ((), ("down",), ("down", "attended"))
+"""Matmuls of every layer that stay float32 if int8 loses too much: the first step that passes the gate is taken."""
 
 
 def export_reader(
@@ -49,10 +49,10 @@ def export_reader(
 
     windows = sample(questions.examples["train"], tokenizer, task, CALIBRATION_WINDOWS)
     say(f"measuring activation ranges on {len(windows)} training windows")
-    ranges = quantize.ranges_over(feeds(windows), graph.Builder.reader, weights, bert)
+    ranges = quantize.ranges_over(feeds(windows), graph.Builder.reader, weights, bert, apart=True)
     plain = reading.report(dev, said(graph.build_of(graph.Builder.reader, weights, bert)))
     for kept in FLOAT_STEPS:
-        names = {f"{bert['num_hidden_layers'] - 1}.{matmul}" for matmul in kept}
+        names = {name for name in ranges if name.split(".")[1] in kept}
         some = {name: seen for name, seen in ranges.items() if name not in names}
         model = graph.build_of(graph.Builder.reader, weights, bert, some)
         reads = said(model)
@@ -61,7 +61,7 @@ def export_reader(
             say(f"{fall.metric} on dev: float32 {fall.before:.4f}, int8 {fall.after:.4f}")
         if force or not any(fall.faults() for fall in falls):
             break
-        say("int8 lost too much; keeping more of the last layer in float32")
+        say("int8 lost too much; keeping more in float32")
     faults = quantize.check_gate(falls, force=force)
 
     files["model.onnx"] = model.SerializeToString()
@@ -69,7 +69,8 @@ def export_reader(
     say(f"answering from a chance of {config['reading']['threshold']:.2f} on")
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
-        quantization={"calibration_texts": len(windows), "faults": faults, "forced": bool(faults),
+        quantization={"scheme": f"{SCHEME}; {quantize.APART}",
+                      "calibration_texts": len(windows), "faults": faults, "forced": bool(faults),
                       "float32": sorted(names), "losses": [asdict(fall) for fall in falls]},
     )  # fmt: skip
     with packing.served(config, files) as artifact:

@@ -35,11 +35,15 @@ SPANS = info("spans", FLOATS, ["B", "K", "S"])
 
 
 class Range(NamedTuple):
-    """The least and greatest value seen in a matmul's input, after each of its channels was divided by `smoothing`."""
+    """The least and greatest value seen in a matmul's input, after each of its channels was divided by `smoothing`.
+
+    The channels `apart` are not in it: they go through float32, being few and far larger than the rest.
+    """
 
     low: float
     high: float
     smoothing: Floats | None = None
+    apart: tuple[int, ...] = ()
 
 
 Ranges = Mapping[str, Range]
@@ -122,7 +126,14 @@ class Builder:
         if self.ranges is None or name not in self.ranges:
             y = self.g.add("MatMul", [x, self.g.constant(weight)])
             return y if bias is None else self.g.add("Add", [y, self.g.constant(bias)])
-        low, high, smoothing = self.ranges[name]
+        low, high, smoothing, apart = self.ranges[name]
+        exact = None
+        if apart:
+            channels = np.array(apart, np.int64)
+            few = self.g.add("Gather", [x, self.g.constant(channels)], axis=-1)
+            exact = self.g.add("MatMul", [few, self.g.constant(weight[channels])])
+            weight = weight.copy()
+            weight[channels] = 0  # they saturate in int8, and that must not count
         if smoothing is not None:
             x, weight = self.g.add("Mul", [x, self.g.constant(1 / smoothing)]), weight * smoothing[:, None]
         scale, zero = (self.g.constant(np.array(value)) for value in activation_scale(low, high))
@@ -130,7 +141,8 @@ class Builder:
         columns, scales = (self.g.constant(value) for value in quantize_columns(weight))
         zeros = self.g.constant(np.zeros(weight.shape[1], np.int8))
         inputs = [quantized, columns, scale, scales, zero, zeros]
-        return self.g.add("MatMulIntegerToFloat", inputs + ([] if bias is None else [self.g.constant(bias)]), domain=MS)
+        y = self.g.add("MatMulIntegerToFloat", inputs + ([] if bias is None else [self.g.constant(bias)]), domain=MS)
+        return self.g.add("Add", [y, exact]) if exact else y
 
     def embeddings(self, token_types: str | None) -> str:
         """Word + position + type (0 if none are given). In int8 the word table has a scale a row and is dequantized

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import Artifact, load_artifact
 from models.errors import InputError
-from models.export import BASE_LICENSES, SCHEME, Files, recipe_of, write_artifact
+from models.export import BASE_LICENSES, Files, recipe_of, write_artifact
 from models.graph import Floats
 from models.questions import Questions
 from models.tasks import Task
@@ -67,7 +67,7 @@ def manifest_of(
         },
         "data": rows_of(task, questions, measured),
         "skipped": {f"{source}, {reason}": n for (source, reason), n in sorted(questions.skipped.items())},
-        "quantization": {"scheme": SCHEME, **quantization},
+        "quantization": dict(quantization),
         "recipe": recipe_of(run, commands),
     }
 

@@ -14,6 +14,8 @@ from models.errors import GateRefused
 METRIC_DROP = 0.005
 RECALL_DROP = 0.02
 FEWEST_TEXTS = 3
+MOST_APART, OUTLIER_SIZE = 8, 1.25
+APART = "up to 8 outlying channels of a product in float32"
 
 
 def measure_ranges(
@@ -30,12 +32,15 @@ def ranges_over(
     make: graph.Build,
     weights: Mapping[str, graph.Floats],
     config: Mapping[str, Any],
+    *,
+    apart: bool = False,
 ) -> dict[str, graph.Range]:
     """The least and greatest value at the input of each matmul over the feeds, which should hold no padding.
 
     Min-max, not percentiles: clipping the few large activations of a transformer costs more than coarse steps. Where
     those few lie in the same channels for every text (before the feed-forward's first matmul), their size is moved into
-    the weights.
+    the weights. `apart`: channels far larger than all others stay float32 (Dettmers et al. 2022, LLM.int8), so that
+    they do not set the steps of the rest.
     """
     model, observed = graph.observed_of(make, weights, config)
     options = ort.SessionOptions()
@@ -49,23 +54,42 @@ def ranges_over(
             channels = values.reshape(-1, values.shape[-1])
             low[name] = np.minimum(low.get(name, 0), channels.min(0))
             high[name] = np.maximum(high.get(name, 0), channels.max(0))
-    return {matmul: range_of(matmul, low[name], high[name], weights) for matmul, name in observed.items()}
+    return {
+        matmul: range_of(matmul, low[name], high[name], weights, outliers(low[name], high[name]) if apart else ())
+        for matmul, name in observed.items()
+    }
 
 
-def range_of(matmul: str, low: graph.Floats, high: graph.Floats, weights: Mapping[str, graph.Floats]) -> graph.Range:
-    """Of an input whose channels lie between `low` and `high`, float32 [channels] each.
+def outliers(low: graph.Floats, high: graph.Floats) -> tuple[int, ...]:
+    """The few channels that are by OUTLIER_SIZE larger than the largest of the others, at most MOST_APART."""
+    sizes = np.maximum(-low, high)
+    largest = np.argsort(-sizes)[: MOST_APART + 1]
+    return tuple(sorted(int(n) for n in largest[:-1] if sizes[n] > OUTLIER_SIZE * sizes[largest[-1]]))
+
+
+def range_of(
+    matmul: str,
+    low: graph.Floats,
+    high: graph.Floats,
+    weights: Mapping[str, graph.Floats],
+    apart: tuple[int, ...] = (),
+) -> graph.Range:
+    """Of an input whose channels lie between `low` and `high`, float32 [channels] each; those `apart` are left out.
 
     Smoothing s = sqrt(|x| / |w|) a channel, of geometric mean 1 (Xiao et al. 2023, SmoothQuant, alpha 0.5).
     """
     layer, kind = matmul.split(".")
+    if apart:
+        low, high = low.copy(), high.copy()
+        low[list(apart)] = high[list(apart)] = 0
     if kind != "up":
-        return graph.Range(float(low.min()), float(high.max()))
+        return graph.Range(float(low.min()), float(high.max()), None, apart)
     least = np.float32(1e-5)
     size = np.maximum(np.maximum(-low, high), least)
     columns = np.maximum(np.abs(weights[f"encoder.encoder.layer.{layer}.intermediate.dense.weight"]).max(0), least)
     smoothing = np.sqrt(size / columns)
     smoothing = (smoothing / np.exp(np.log(smoothing).mean())).astype(np.float32)
-    return graph.Range(float((low / smoothing).min()), float((high / smoothing).max()), smoothing)
+    return graph.Range(float((low / smoothing).min()), float((high / smoothing).max()), smoothing, apart)
 
 
 @dataclass(frozen=True, slots=True)

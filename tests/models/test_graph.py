@@ -100,6 +100,38 @@ def test_an_int8_score_does_not_depend_on_batch_mates(models: Models, lengths: l
             np.testing.assert_allclose(together[head][n], alone[head][0], atol=5e-3)
 
 
+def test_channels_far_larger_than_the_rest_go_through_float32_and_the_rest_keeps_its_steps(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    network.save(network.from_base(tiny_base, HEADS, 0.1).eval(), tmp_path)
+    weights, config = load_file(tmp_path / "model.safetensors"), json.loads((tmp_path / "config.json").read_text())
+    weights["encoder.encoder.layer.0.intermediate.dense.bias"][5] = 40  # what training does to a channel or two
+    rng = np.random.default_rng(0)
+    batches = [collate([item(rng.integers(4, config["vocab_size"], 12).tolist())], 0, "mean") for _ in range(40)]
+    feeds = [{"input_ids": b.input_ids, "lengths": b.lengths, "spans": b.spans} for b in batches]
+    make = graph.classifier(LABELS)
+    plain, apart = (quantize.ranges_over(feeds, make, weights, config, apart=apart) for apart in (False, True))
+    assert (
+        5 in apart["0.down"].apart
+        and plain["0.down"].apart == ()
+        and apart["0.down"].high < 3 < 30 < plain["0.down"].high
+    )
+    exact, coarse, fine = (
+        run(session(graph.build_of(make, weights, config, ranges).SerializeToString()), batches[0])["mood"]
+        for ranges in (None, plain, apart)
+    )
+    assert np.abs(fine - exact).max() < np.abs(coarse - exact).max() / 2
+
+
+def test_few_channels_are_outliers_or_none() -> None:
+    sizes = np.ones(64, np.float32)
+    assert quantize.outliers(-sizes, sizes) == ()
+    sizes[[3, 9]] = 5
+    assert quantize.outliers(-sizes, 0 * sizes) == (3, 9)
+    sizes[:20] = 5
+    assert quantize.outliers(-sizes, sizes) == ()
+
+
 def test_weights_stay_within_seven_bits_and_near_what_they_were() -> None:
     weight = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     weight[:, 3] = 0

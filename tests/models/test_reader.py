@@ -292,16 +292,35 @@ def test_an_engine_refuses_an_artifact_of_another_kind(artifact: Artifact) -> No
         Encoder(artifact)
 
 
+def spoil(monkeypatch: pytest.MonkeyPatch, *inputs: int) -> None:
+    """Give int8 weights with so many rows the columns of others, a thousand times too large."""
+    true = graph.quantize_columns
+
+    def spoiled(weight: graph.Floats) -> Any:
+        columns, scales = true(weight)
+        return (np.roll(columns, 5, axis=1), 1000 * scales) if weight.shape[0] in inputs else (columns, scales)
+
+    monkeypatch.setattr(graph, "quantize_columns", spoiled)
+
+
 def test_a_spoiled_reader_is_refused_with_its_figures_and_force_is_written_down(
     task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = graph.quantize_columns
-    monkeypatch.setattr(graph, "quantize_columns", lambda weight: (true(weight)[0], 20 * true(weight)[1]))
+    spoil(monkeypatch, 32, 64)
     with pytest.raises(GateRefused, match=r"int8 lost too much on dev: reader f1 .* -> 0\.\d+; reader em"):
         exported(task, questions, run, tmp_path / "spoiled")
     assert not (tmp_path / "spoiled").exists()
     told = exported(task, questions, run, tmp_path / "spoiled", force=True)["quantization"]
     assert told["forced"] and told["float32"] == [] and "--force" in (tmp_path / "spoiled" / "README.md").read_text()
+
+
+def test_what_int8_spoils_stays_float32_and_the_manifest_says_so(
+    task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, 64)  # the feed-forward's second product alone
+    told = exported(task, questions, run, tmp_path / "kept")["quantization"]
+    assert told["float32"] == ["0.down", "1.down"] and not told["forced"]
+    assert "In float32: 0.down, 1.down." in (tmp_path / "kept" / "README.md").read_text()
 
 
 def test_a_reader_without_unanswerable_questions_is_not_calibrated_by_guessing(
