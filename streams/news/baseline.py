@@ -34,11 +34,11 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
         """Negatives an hour, the time of day apart."""
         return (PRIOR_COUNT + self.count) / (PRIOR_H + self.exposure_h)
 
-    def factor(self, hour: int) -> float:
-        """How this hour of the day (UTC) differs from the level."""
+    def factor(self, hour: int, weight: float | None = None) -> float:
+        """How this hour of the day (UTC) differs from the level; `weight`: what shrinks it, if that is known."""
         if not self.by_hour:
             return 1.0
-        weight = PROFILE_SHRINK * self.inflation()
+        weight = PROFILE_SHRINK * self.inflation() if weight is None else weight
         return (self.by_hour[hour % 24] + weight) / (self.due_by_hour[hour % 24] + weight)
 
     def own_dispersion(self) -> float:
@@ -55,10 +55,9 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
     def dispersion(self, hour: int) -> float:
         """Variance in excess of Poisson's, over the mean's square, the errors of the level and of the hour included."""
         slot = self.by_hour[hour % 24] if self.by_hour else 0.0
-        inflation = self.inflation()
-        return self.own_dispersion() + inflation * (
-            1.0 / (PRIOR_COUNT + self.count) + 1.0 / (PROFILE_SHRINK * inflation + slot)
-        )
+        own = self.own_dispersion()
+        inflation = 1.0 + min(1.0, own) * self.level()
+        return own + inflation * (1.0 / (PRIOR_COUNT + self.count) + 1.0 / (PROFILE_SHRINK * inflation + slot))
 
     def tail_error(self) -> float:
         """Squared relative error of a log tail probability, for the dispersion being learned too."""
@@ -67,11 +66,11 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
 
     def expected(self, from_s: float, to_s: float) -> float:
         """Negatives expected between two moments."""
-        total, level = 0.0, self.level()
+        total, level, weight = 0.0, self.level(), PROFILE_SHRINK * self.inflation()
         while from_s < to_s:
             hour = int(from_s // 3600)
             end_s = min(to_s, (hour + 1) * 3600.0)
-            total += level * self.factor(hour) * (end_s - from_s) / 3600
+            total += level * self.factor(hour, weight) * (end_s - from_s) / 3600
             from_s = end_s
         return total
 

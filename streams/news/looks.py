@@ -1,17 +1,18 @@
 """How unlikely a stream's last minutes, hours and days are, given what it has learned of itself."""
 
-from math import erfc, log, sqrt
+from math import erfc, exp, log, sqrt
 from zlib import crc32
 
 import msgspec
 
 from streams.news.levels import TONE_VARIANCE, Level
-from streams.news.tails import incomplete_beta, randomized_tail
+from streams.news.tails import incomplete_beta, is_common, randomized_tail
 from streams.news.windows import BUCKET_S, COLUMNS, NEGATIVE, PER_HOUR, TONE, Detector, WindowState
 from streams.records import Kind
 
 GOLDEN = 0.6180339887498949
 SMALLEST_P = 1e-300
+ROUNDING = 1e-6  # of a tail, relative, at most
 TURNED = 0.5  # so large a change of tone is a turn even on the same side of zero
 
 
@@ -28,19 +29,26 @@ class Look(msgspec.Struct, frozen=True):
     support: int
 
 
-def looks(state: WindowState, kind: Kind, detector: Detector, windows_s: tuple[float, ...]) -> list[Look]:
-    """The windows that hold more than is usual. The correction is Bonferroni's."""
+def looks(
+    state: WindowState, kind: Kind, detector: Detector, windows_s: tuple[float, ...], over: float = 0.0
+) -> list[Look]:
+    """The windows that hold more than is usual. The correction is Bonferroni's.
+
+    None at all where each is easily seen to surprise less than `over`.
+    """
     if kind == "share":
         return share_looks(state, detector.level, windows_s)
     if kind == "turn":
         return turn_looks(state, detector.level, windows_s)
-    return count_looks(state, kind, detector, windows_s)
+    return count_looks(state, kind, detector, windows_s, over)
 
 
-def count_looks(state: WindowState, kind: Kind, detector: Detector, windows_s: tuple[float, ...]) -> list[Look]:
+def count_looks(
+    state: WindowState, kind: Kind, detector: Detector, windows_s: tuple[float, ...], over: float
+) -> list[Look]:
     """Negatives, or all mentions for `volume`: windows that hold a standard deviation more than expected, as less is no
     surprise, and a tail takes its time."""
-    end_s, baseline, found = (state.head + 1) * BUCKET_S, detector.baseline, []
+    end_s, baseline, unusual = (state.head + 1) * BUCKET_S, detector.baseline, []
     dispersion = -1.0
     for span_s in windows_s:
         counted = state.window(span_s) if kind == "negatives" else state.volume(span_s)
@@ -50,8 +58,16 @@ def count_looks(state: WindowState, kind: Kind, detector: Detector, windows_s: t
         if dispersion < 0.0:
             dispersion = baseline.dispersion(state.head // PER_HOUR)
         if counted > expected + sqrt(expected + dispersion * expected * expected):
-            found.append(count_look(state, counted, expected, dispersion, span_s, windows_s))
-    return found
+            unusual.append((counted, expected, span_s))
+    if not unusual:
+        return []
+    if over > 0.0:
+        share, p = dither(state), exp(-over) / len(windows_s) * (1.0 + ROUNDING)
+        if all(is_common(counted, expected, dispersion, share, p) for counted, expected, _ in unusual):
+            return []
+    return [
+        count_look(state, counted, expected, dispersion, span_s, windows_s) for counted, expected, span_s in unusual
+    ]
 
 
 def count_look(

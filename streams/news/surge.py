@@ -17,7 +17,7 @@ from streams.news.baseline import SETTLED_H, Baseline, learned
 from streams.news.evidence import evidence_for, series_for
 from streams.news.levels import Level, taught
 from streams.news.looks import Look, count_look, hourly, looks
-from streams.news.peaks import MONTH_D, monthly, surprised
+from streams.news.peaks import MONTH_D, THRESHOLD, monthly, surprised
 from streams.news.windows import (
     BUCKET_S,
     COLUMNS,
@@ -213,7 +213,9 @@ def settled(detector: Detector, rule: SurgeRule) -> bool:
 def judge(state: WindowState, detector: Detector, rule: SurgeRule) -> Verdict:
     """How this moment looks; the detector learns from it how often moments look so."""
     assert state.clock_s is not None
-    seen = looks(state, rule.kind, detector, rule.windows_s)
+    # without an episode nothing up to the threshold changes anything, and a tail takes its time
+    over = THRESHOLD if detector.episode is None else 0.0
+    seen = looks(state, rule.kind, detector, rule.windows_s, over)
     surprise = max((look.surprise for look in seen), default=0.0)
     if settled(detector, rule):
         detector.peaks = surprised(detector.peaks, surprise, state.clock_s)
