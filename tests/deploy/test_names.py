@@ -25,6 +25,12 @@ def test_every_metric_of_a_worker_is_shown() -> None:
     assert unseen == {"gretchen_batches"}  # the count of every other panel's batches
 
 
+def test_every_metric_of_notify_is_shown() -> None:
+    shown = set().union(*(names(target["expr"]) for panel in panels() for target in panel["targets"]))
+    families = {re.sub(r"_(total|created|sum|count|bucket)$", "", name) for name in of_notify()}
+    assert {family for family in families if not any(name.startswith(family) for name in shown)} == set()
+
+
 def test_a_worker_and_notify_share_no_name_but_that_of_dead_letters() -> None:
     """So that no rule and no panel about workers takes `gretchen notify` for one."""
     shared = of_worker().keys() & of_notify().keys()

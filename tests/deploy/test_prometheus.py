@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,14 @@ from kafka import KafkaProducer
 
 from streams.admin import ensure_topics, kafka_client_config
 from streams.broker.config import free_port
+from streams.events import output
+from streams.records import Alert
 from streams.settings import Settings
-from streams.topics import CHAT_QUESTIONS, NEWS
-from tests.deploy.expressions import CONFIG, RULES, names, panels, rules
+from streams.topics import ALERTS, CHAT_QUESTIONS, NEWS
+from tests.deploy.expressions import CONFIG, RULES, names, of_notify, of_worker, panels, rules
+from tests.support.notify_process import NotifyProcess
+from tests.support.page_records import alert
+from tests.support.receiver import Answer, receive
 from tests.support.worker_process import WorkerProcess, until
 
 WHY = "no prometheus on the PATH (Debian: apt-get install prometheus)"
@@ -26,14 +31,14 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.skipif(shutil.which("prometheu
 
 
 class Prometheus:
-    """One that scrapes `target` (host:port) every second, as our configuration has it otherwise."""
+    """One that scrapes `target` (host:port) every second, as our configuration has a job otherwise."""
 
-    def __init__(self, target: str, folder: Path) -> None:
+    def __init__(self, target: str, folder: Path, job: str) -> None:
         config = yaml.safe_load(CONFIG.read_text())
         config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(RULES)]
-        workers = next(job for job in config["scrape_configs"] if job["job_name"] == "gretchen")
-        config["scrape_configs"] = [{"job_name": workers["job_name"], "static_configs": [{"targets": [target]}]}]
+        assert job in {each["job_name"] for each in config["scrape_configs"]}
+        config["scrape_configs"] = [{"job_name": job, "static_configs": [{"targets": [target]}]}]
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         address = f"127.0.0.1:{free_port()}"
         self.url, self.log = f"http://{address}/api/v1", folder / "prometheus.log"
@@ -62,8 +67,8 @@ class Prometheus:
 
 
 @contextmanager
-def running(target: str, folder: Path) -> Iterator[Prometheus]:
-    prometheus = Prometheus(target, folder)
+def running(target: str, folder: Path, job: str = "gretchen") -> Iterator[Prometheus]:
+    prometheus = Prometheus(target, folder, job)
     try:
         yield prometheus
     finally:
@@ -84,13 +89,14 @@ def send(settings: Settings, news: int, questions: int) -> None:
     producer.close()
 
 
-def unshown(prometheus: Prometheus) -> list[str]:
-    """Panels with nothing to show. Alerts are not looked for: a surge takes hours."""
+def unshown(prometheus: Prometheus, exported: Iterable[str]) -> list[str]:
+    """Panels about these series with nothing to show. Alerts are not looked for: a surge takes hours."""
     return [
         panel["title"]
         for panel in panels()
         for target in panel["targets"]
         if names(target["expr"]) != {"gretchen_alerts_total"}
+        and names(target["expr"]) <= set(exported)
         and not prometheus.query(target["expr"].replace("$__rate_interval", "1m").replace("$agent", ".*"))
     ]
 
@@ -110,7 +116,7 @@ def test_prometheus_scrapes_a_worker_and_every_panel_has_something_to_show(
         until(lambda: prometheus.value("gretchen_ready") == 1, worker)
         assert prometheus.value('gretchen_dead_letters_total{reason="not-json"}') == 2
         for _ in range(30):
-            if not (empty := unshown(prometheus)):
+            if not (empty := unshown(prometheus, of_worker())):
                 break
             time.sleep(1)
         assert empty == []
@@ -118,6 +124,50 @@ def test_prometheus_scrapes_a_worker_and_every_panel_has_something_to_show(
         assert len(judged) == len(rules())
         assert [rule["name"] for rule in judged if rule["health"] == "err" or rule["state"] == "firing"] == []
         worker.terminate()
+
+
+@pytest.mark.kafka
+def test_prometheus_scrapes_a_notify_and_every_panel_about_it_has_something_to_show(
+    kafka_settings: Settings, tmp_path: Path
+) -> None:
+    ensure_topics(kafka_settings)
+    with receive() as busy, receive() as prom:
+        busy.answer = lambda _: Answer(503 if len(busy.posted) % 2 else 200)  # every first attempt fails
+        sinks = f"""
+            [[sink]]
+            kind = "webhook"
+            name = "busy"
+            url = "{busy.url}"
+            secret = "hunter2"
+            [[sink]]
+            kind = "alertmanager"
+            name = "prom"
+            url = "{prom.url}"
+            repeat_s = 0.5
+        """
+        with (
+            NotifyProcess(kafka_settings, tmp_path, sinks) as notify,
+            running(notify.url.removeprefix("http://"), tmp_path, "gretchen-notify") as prometheus,
+        ):
+            notify.until(lambda: prometheus.value("gretchen_notify_ready") == 1)
+            for raised in (1, 2):  # twice, for a rate wants two values
+                put(kafka_settings, alert(f"E{raised}", severity="warning"))
+                told = 'gretchen_deliveries_total{outcome="delivered"}'
+                notify.until(lambda told=told, raised=raised: prometheus.value(told) == 2 * raised)
+            for _ in range(30):
+                if not (empty := unshown(prometheus, of_notify().keys() - of_worker().keys())):
+                    break
+                time.sleep(1)
+            assert empty == []
+            assert prometheus.value("sum(gretchen_delivery_retries_total)") >= 2
+
+
+def put(settings: Settings, told: Alert) -> None:
+    """Into the alerts topic, as a worker would."""
+    producer = KafkaProducer(**kafka_client_config(settings))
+    topic, key, value, headers, _ = output(settings, ALERTS, told.entity, told)
+    producer.send(topic, value, key, list(headers))
+    producer.close()
 
 
 def test_the_configuration_and_its_rules_are_accepted() -> None:
