@@ -8,6 +8,7 @@ cannot change it. docs/detection.md has the mathematics.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import cached_property
 from math import expm1, inf
 from typing import Literal
 
@@ -86,7 +87,7 @@ class SurgeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"false_alarms: got {self.false_alarms}, wanted more than 0, {self.hot_alarms} at most")
 
 
-class Watching(msgspec.Struct, frozen=True):
+class Watching(msgspec.Struct, frozen=True, dict=True):
     """What is watched for in one stream, at most one rule a kind, and how late a record may come to be counted."""
 
     rules: tuple[SurgeRule, ...] = (SurgeRule(),)
@@ -98,6 +99,14 @@ class Watching(msgspec.Struct, frozen=True):
             raise ValueError(f"lateness_s: got {self.lateness_s}, wanted 0 to {longest_s} s")
         if len({rule.kind for rule in self.rules}) < len(self.rules):
             raise ValueError("of each kind one rule a stream, got several")
+
+    @cached_property
+    def learning(self) -> tuple[tuple[SurgeRule, float], ...]:
+        """The rules whose detectors learn, and how long an hour has to be past for that."""
+        # negatives are learned without a rule, too: summaries tell what was expected
+        known = any(rule.kind == "negatives" for rule in self.rules)
+        rules = self.rules if known else (*self.rules, SurgeRule())
+        return tuple((rule, max(self.lateness_s, *rule.windows_s)) for rule in rules)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -112,6 +121,9 @@ class Verdict(msgspec.Struct, frozen=True):
     def p_value(self) -> float:
         """The chance that an hour without a surge holds a moment so unlikely."""
         return -expm1(-self.alarms / (MONTH_D * 24))
+
+
+NOTHING = Verdict(inf)
 
 
 def observe(
@@ -143,12 +155,11 @@ def expire(state: WindowState, now_s: float, watching: Watching) -> list[Transit
     `now_s` is the stream's time, not the wall's: during a replay of old news the two are far apart. The transitions are
     those that a later observation would give.
     """
-    return [
-        told
-        for kind, detector in state.detectors.items()
-        if detector.episode is not None
-        for told in over(state, detector, now_s, rule_of(kind, watching))
-    ]
+    events: list[Transition] = []
+    for kind, detector in state.detectors.items():
+        if detector.episode is not None:
+            events += over(state, detector, now_s, rule_of(kind, watching))
+    return events
 
 
 def rule_of(kind: str, watching: Watching) -> SurgeRule:
@@ -181,21 +192,18 @@ def apply(state: WindowState, mention: Mention, watching: Watching) -> list[Tran
     return events
 
 
-ALWAYS = SurgeRule()  # negatives are learned without a rule, too: summaries tell what was expected
-
-
 def learn_past(state: WindowState, watching: Watching) -> None:
     """Let every detector learn the hours that lateness and its longest window have left behind."""
     assert state.clock_s is not None
     first = state.head // PER_HOUR - HOURS + 1
-    for rule in watching.rules if any(r.kind == "negatives" for r in watching.rules) else (*watching.rules, ALWAYS):
+    for rule, past_s in watching.learning:
         detector = state.detectors.get(rule.kind)
         if detector is None:
             # the hour in which a stream is first seen has a mention for certain: no fair sample of its past
             hour = state.head // PER_HOUR + 1
             detector = Detector(baseline=Baseline(learned_until=hour), level=Level(learned_until=hour))
             state.detectors[rule.kind] = detector
-        done = int((state.clock_s - max(watching.lateness_s, *rule.windows_s)) // 3600)
+        done = int((state.clock_s - past_s) // 3600)
         if rule.kind in COUNTS:
             if (detector.baseline.learned_until or 0) < done:
                 detector.baseline = learned(detector.baseline, hourly(state, rule.kind, done - first), first)
@@ -216,11 +224,13 @@ def judge(state: WindowState, detector: Detector, rule: SurgeRule) -> Verdict:
     # without an episode nothing up to the threshold changes anything, and a tail takes its time
     over = THRESHOLD if detector.episode is None else 0.0
     seen = looks(state, rule.kind, detector, rule.windows_s, over)
-    surprise = max((look.surprise for look in seen), default=0.0)
+    surprise = max([look.surprise for look in seen]) if seen else 0.0
     if settled(detector, rule):
         detector.peaks = surprised(detector.peaks, surprise, state.clock_s)
     elif rule.kind not in COUNTS:
-        return Verdict(inf)  # of a share or a tone nothing is known yet
+        return NOTHING  # of a share or a tone nothing is known yet
+    if not seen:
+        return NOTHING
     return verdict_of(state, detector, seen, surprise, rule)
 
 
@@ -229,7 +239,7 @@ def verdict_of(
 ) -> Verdict:
     worst = max((look for look in seen if look.support >= rule.minimum), key=lambda look: look.surprise, default=None)
     if worst is None:
-        return Verdict(inf)
+        return NOTHING
     # the surprise may be a shorter window's that holds less than the minimum; what is told holds it
     error = detector.baseline.tail_error() if rule.kind in COUNTS else 0.0
     alarms = monthly(detector.peaks, surprise, state.clock_s or 0.0, error)
