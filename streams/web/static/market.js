@@ -78,5 +78,5 @@ function overall(item) {
   return [
     el("b", { class: `index ${kind}` }, mark(kind), spoken("index "), signed(item.index)),
     el("span", { class: kind }, sparkline(item.line, 150)),
-    el("span", { class: "hint" }, `${item.negatives} of ${item.negatives + item.neutrals + item.positives} negative in ${span(item.window_s)}, ${item.expected} usual`)];
+    el("span", { class: "hint" }, `${item.negatives} of ${item.negatives + item.neutrals + item.positives} negative, ${item.expected} usual`)];
 }

@@ -13,5 +13,6 @@ export function offerZones(changed) {
     el("option", { value: "UTC" }, "UTC"),
     ...[...regions].map(([region, names]) => el("optgroup", { label: region }, ...names.map((name) => el("option", { value: name }, name.slice(name.indexOf("/") + 1).replaceAll("_", " "))))));
   select.value = zone();
+  if (select.value !== zone()) select.append(el("option", { value: zone(), selected: true }, zone())); // another name of one in the list
   select.addEventListener("change", () => { setZone(select.value); changed(); });
 }

@@ -3,13 +3,14 @@
 import queue
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from streams.records import Question
+from streams.records import Question, Series
 from streams.web.board import Board
 from tests.support.live_page import LivePage
 from tests.support.page_records import NOON, action, alert, answer, evidence, question, scored, state, summary
@@ -216,7 +217,7 @@ def test_groups_make_a_heat_map_with_numbers_and_are_no_entities(open_page: Call
     expect(tiles.locator(".figure-of")).to_have_text(["+0.01", "−0.60", "+0.60"])
     assert [tile.get_attribute("data-step") for tile in tiles.all()] == ["0", "-3", "3"]
     assert len({tile.evaluate("n => getComputedStyle(n).backgroundColor") for tile in tiles.all()}) == 3
-    assert "5 of 20 negative" in page.locator("#overall").inner_text()
+    assert "5 of 20 negative, 0.4 usual" in page.locator("#overall").inner_text()
     tiles.nth(2).click()
     expect(page.locator("#profile-title")).to_have_text("Fed | Central Banks")
     expect(page.locator("#profile-scope")).to_have_text("Topic")
@@ -246,6 +247,169 @@ def test_a_page_of_an_entity_shows_its_history_alerts_and_headlines(
     page.reload()  # the address is enough
     expect(page.locator("#profile-title")).to_have_text("A/C & Mé?#%")
     expect(page.locator("#profile-charts .history")).to_have_count(2)
+
+
+def test_what_a_person_does_is_sent_with_a_name_and_shown_with_it(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    live.do(fill_watchlist)
+    live.do(lambda board: board.add_alert(alert("Wild")))
+    live.do(lambda board: board.add_alert(alert("Calm", severity="info")))
+    page, other = open_page(), open_page("dark")
+    page.locator("#me").fill("Ada <b>")
+    card = page.locator("[data-episode='wild-1']")
+    card.get_by_label("Mute Wild").select_option("2h")
+    expect(card.locator(".deeds")).to_contain_text("by Ada <b>")
+    expect(other.locator("[data-episode='wild-1'] .deeds")).to_contain_text("Muted until")
+    expect(other.locator(".entity", has_text="Wild").locator(".flag", has_text="muted")).to_have_count(1)
+    card.get_by_role("button", name="Unmute Wild").click()  # undone
+    expect(other.locator("[data-episode='wild-1']").get_by_label("Mute Wild")).to_be_visible()
+    card.get_by_role("button", name="Acknowledge the alert on Wild").click()
+    expect(card.locator(".deeds")).to_contain_text("Acknowledged by Ada <b>")
+    expect(page.locator("#alerts-hint")).to_have_text("2 open (1 seen to), 0 resolved")
+    expect(page.locator(".alert h3 a")).to_have_text(["Calm", "Wild"])  # what nobody sees to stands first
+    assert [(act.kind, act.by) for act in live.acted] == [(k, "Ada <b>") for k in ("mute", "unmute", "ack")]
+    page.reload()
+    expect(page.locator("#me")).to_have_value("Ada <b>")
+    expect(page.locator(".alert.acked .deeds")).to_contain_text("Ada <b>")
+
+
+def test_a_mute_ends_by_itself_on_the_page(open_page: Callable[..., Any], live: LivePage) -> None:
+    live.do(lambda board: board.add_alert(alert("Acme")))
+    live.do(lambda board: board.add_action(action("mute", "acme", lasting_s=4)))
+    page = open_page()
+    expect(page.locator(".deeds")).to_contain_text("Muted until")
+    expect(page.get_by_label("Mute Acme")).to_be_visible()
+
+
+def test_an_action_that_kafka_does_not_take_is_said_and_can_be_tried_again(chromium: Any, live: LivePage) -> None:
+    live.do(lambda board: board.add_alert(alert("Acme")))
+    live.broken = True
+    page = chromium.new_page()
+    page.goto(live.url)
+    button = page.get_by_role("button", name="Acknowledge the alert on Acme")
+    button.click()
+    expect(page.locator("#refusal")).to_contain_text("no Kafka answers")
+    live.broken = False
+    button.click()
+    expect(page.locator(".alert.acked")).to_have_count(1)
+    expect(page.locator("#refusal")).to_be_hidden()
+    page.close()
+
+
+def test_each_kind_of_alert_speaks_its_own_words_and_draws_its_series(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    hours = Series(bucket_s=3600, values=[None, 0.2, None, -0.5, -0.7], expected=0.15)
+    shares = Series(bucket_s=3600, values=[0.1, None, 0.9, 1.0], expected=0.2, threshold=None)
+
+    def fill(board: Board) -> None:
+        board.add_alert(alert("Turned", kind="turn", series=hours))
+        board.add_alert(alert("Shared", kind="share", series=shares))
+        board.add_alert(alert("Busy", kind="volume"))
+        board.add_alert(alert("Storm", kind="storm", members=("acme", "zenith"), held="quiet hours"))
+        behind = msgspec.structs.replace(
+            alert("Late", series=None), evidence=[evidence("Late", also_in=("Bourse Brief",))]
+        )
+        board.add_alert(behind)
+
+    live.do(fill)
+    page = open_page()
+
+    def card(name: str) -> Any:
+        return page.locator(f"[data-episode='{name}-1']")
+
+    expect(card("turned").locator(".kind")).to_have_text("Tone turned")
+    assert "usual +0.15" in card("turned").locator("figcaption").inner_text()
+    assert card("turned").locator(".bar").count() == 3
+    assert card("turned").locator("line.alarm").count() == 0
+    assert "usual 20%" in card("shared").locator("figcaption").inner_text()
+    assert "alarm above 0.5" in card("busy").locator("figcaption").inner_text()
+    expect(card("storm").locator(".members a")).to_have_text(["acme", "zenith"])
+    expect(card("storm").locator(".withheld")).to_have_text("Told to no receiver: quiet hours")
+    assert card("late").locator(".series").count() == 0
+    card("late").locator("summary").click()
+    assert "also in Bourse Brief" in card("late").locator(".evidence").inner_text()
+
+
+def test_the_time_zone_is_chosen_and_remembered(open_page: Callable[..., Any], live: LivePage) -> None:
+    headline(live, "a", "Acme rises", at=datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+    page = open_page("light", timezone_id="America/New_York")
+    shown = page.locator("#headline-list time")
+    expect(shown).to_contain_text("07:00")
+    page.locator("#zone").select_option("UTC")
+    expect(shown).to_contain_text("12:00")
+    page.locator("#zone").select_option("Asia/Tokyo")
+    expect(shown).to_contain_text("21:00")
+    page.reload()
+    expect(shown).to_contain_text("21:00")
+    expect(page.locator("#zone")).to_have_value("Asia/Tokyo")
+    page.evaluate("localStorage.setItem('gretchen.zone', 'Nowhere/Atlantis')")
+    page.reload()
+    expect(shown).to_contain_text("07:00")
+
+
+def test_a_silence_is_told_apart_from_a_broker_that_is_away(open_page: Callable[..., Any], live: LivePage) -> None:
+    before = int(time.time() * 1000) - 600_000
+    live.do(lambda board: board.add_headline(scored("a", "Acme rises"), before, before, True))
+    page = open_page()
+    expect(page.locator("#state")).to_have_text("No news for 10 min")
+    assert "Kafka answers" in page.locator("#state").get_attribute("title")
+    expect(page.locator("#trouble")).to_be_hidden()
+    live.do(lambda board: setattr(board, "broker", "down"))
+    expect(page.locator("#state")).to_have_text("Kafka is away")
+    expect(page.locator("#trouble")).to_contain_text("The latest headline here came at")
+
+
+COUNTERS = """() => {
+  const counts = window.counts = { messages: 0, frames: 0, nodes: 0, worst: 0 };
+  const listen = EventSource.prototype.addEventListener;
+  EventSource.prototype.addEventListener = function (kind, heard) {
+    listen.call(this, kind, kind === 'delta' ? (event) => { counts.messages++; heard(event); } : heard);
+  };
+  const frame = window.requestAnimationFrame;
+  window.requestAnimationFrame = (draw) => frame.call(window, (now) => {
+    const before = counts.nodes;
+    counts.frames++;
+    draw(now);
+    counts.worst = Math.max(counts.worst, counts.nodes - before);
+  });
+  for (const make of ['createElement', 'createElementNS']) {
+    const made = document[make];
+    document[make] = function (...given) { counts.nodes++; return made.apply(document, given); };
+  }
+}"""
+
+
+def rush(board: Board, round_: int) -> None:
+    """150 updates at once."""
+    now = int(time.time() * 1000)
+    for i in range(50):
+        name, index = f"E{(i * 13) % 400}", ((round_ * 7 + i) % 20) / 10 - 1
+        board.add_summary(summary(name, round_ + 1, index, round_))
+        board.add_summary(summary(f"topic:T{i % 20}", 50 * round_ + i + 1, index, round_))
+        board.add_headline(scored(f"{round_}-{i}", f"{name} moves", "neutral", {name: "neutral"}), now, now, True)
+
+
+def test_hundreds_of_updates_a_second_cost_a_frame_no_more_than_what_it_shows(chromium: Any, live: LivePage) -> None:
+    """Counted, not timed: how often is drawn, and how many elements a drawing makes at most."""
+    page = chromium.new_page()
+    page.add_init_script(f"({COUNTERS})()")
+    page.goto(live.url)
+    page.wait_for_selector("#state[data-state=quiet]")
+    for round_ in range(40):  # 20 rounds a second, 150 updates each
+        live.do(lambda board, round_=round_: rush(board, round_))  # type: ignore[misc]
+        page.wait_for_timeout(50)
+    expect(page.locator("#headline-list .said").first).to_have_text(f"E{(49 * 13) % 400} moves")
+    page.wait_for_timeout(1100)  # the last of what was told is drawn
+    counts = page.evaluate("window.counts")
+    assert counts["messages"] < 6000 / 10  # the server put them together
+    assert counts["frames"] <= counts["messages"] + 2 * 60  # with a tick a second; never more than one for a message
+    rows = 40 * 12 + 20 * 7 + 80 * 20  # the watchlist's, the tiles', the headlines' elements
+    assert 0 < counts["worst"] < rows
+    assert page.locator(".entity").count() == 40
+    assert page.locator("#headline-list .headline").count() == 80
+    page.close()
 
 
 def test_a_page_without_a_history_says_why_and_shows_what_there_is(
