@@ -185,12 +185,17 @@ def test_recall_and_reciprocal_rank_are_counted_by_place() -> None:
     assert retrieval.nearest(queries, passages, 9).shape == (2, 3)
 
 
+def test_two_ways_together_find_what_both_rank_high() -> None:
+    assert retrieval.fused(np.array([[0, 1, 2]]), np.array([[3, 1, 0]]), 4).tolist() == [[0, 1, 3, 2]]
+
+
 def test_what_is_served_finds_as_the_manifest_says_and_bm25s_figure_stands_beside_it(
     artifact: Artifact, questions: Questions
 ) -> None:
     told = artifact.raw["metrics"]["test"]
     # by chance 1 in 90; a code that BM25 knows as a word the encoder has to spell
     assert told["codes.encoder"]["recall@1"] > 0.12 and told["codes.BM25"]["recall@1"] > 0.9
+    assert told["codes.both"]["n"] == told["codes.encoder"]["n"] == len(questions.examples["test"])
     again = retrieval.measure(
         {"encoder": retrieval.by_vectors(Encoder(artifact))}, questions.examples["test"], questions.passages
     )
