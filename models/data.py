@@ -110,7 +110,25 @@ def load_corpus(task: Task, root: Path, *, use: str = "train") -> Corpus:
     for source in task.sources:
         if source.use == use:
             add_source(corpus, source, task.heads, root)
+    if use == "train":
+        check_learnable(corpus, task)
     return corpus
+
+
+def check_learnable(corpus: Corpus, task: Task) -> None:
+    """Raise InputError for a head whose training texts all have one label; notice labels that none of them has."""
+    for name, head in task.heads.items():
+        seen = {t.label for e in corpus.examples["train"] for t in e.targets if t.head == name and t.label != OUTLIER}
+        if len(seen) == 1:
+            raise InputError(
+                f"head {name} of task {task.name}: every training text is {head.labels[seen.pop()]!r}; a classifier"
+                " wants 2 labels or more: look at the splits and at what was skipped"
+            )
+        for label in head.labels if seen else ():
+            if head.labels.index(label) not in seen:
+                corpus.notice(f"head {name}", "labels without a training text", repr(label))
+        if seen and not any(t.head == name for e in corpus.examples["dev"] for t in e.targets):
+            corpus.notice(f"head {name}", "without a dev text to choose by", f"task {task.name}")
 
 
 def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from models.data import (
 )
 from models.errors import InputError
 from models.leaks import leaks
-from models.tasks import Head, Source, load_task
+from models.tasks import Head, Source, Task, Training, load_task
 
 HEADS = {
     "mood": Head("mood", "text", ("bad", "good"), "accuracy"),
@@ -148,6 +149,26 @@ def test_no_row_is_ever_lost_unsaid(texts: list[str]) -> None:
         write(Path(name), "a.csv", "text,label\n" + "\n".join(lines) + "\n")
         corpus = read(Path(name), source(files={"all": "a.csv"}, test_share=0.3, dev_share=0.3))
     assert sum(map(len, corpus.examples.values())) + sum(corpus.skipped.values()) == len(rows)
+
+
+TASK = Task("tiny", 24, "mean", {"mood": Head("mood", "text", ("bad", "good", "odd"), "accuracy")}, (), Training())
+
+
+def test_one_label_in_all_of_training_is_refused_though_the_test_has_two(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\nx,good\ny,good\nz,bad\n")
+    write(tmp_path, "b.csv", "text,label\nz,bad\n")
+    task = replace(TASK, sources=(source(files={"train": "a.csv", "test": "b.csv"}),))
+    with pytest.raises(InputError, match="head mood of task tiny: every training text is 'good'"):
+        load_corpus(task, tmp_path)
+
+
+def test_a_label_that_no_training_text_has_and_a_head_without_dev_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\nx,good\ny,bad\n")
+    corpus = load_corpus(replace(TASK, sources=(source(),)), tmp_path)
+    assert corpus.notes() == [
+        "head mood: 1 labels without a training text ('odd')",
+        "head mood: 1 without a dev text to choose by (task tiny)",
+    ]
 
 
 def test_a_leak_between_sets_is_told_with_count_and_example_for_the_same_head_only(tmp_path: Path) -> None:

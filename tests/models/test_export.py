@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ from models.finetune import finetune, predict
 from models.metrics import softmax
 from models.network import load as load_network
 from models.tasks import Task, load_task
+from streams.commands.models import command as models_command
 
 
 class Made:
@@ -81,6 +83,17 @@ def test_the_whole_report_is_part_of_the_artifact_and_of_its_card(made: Made, tm
     card = artifact.read("README.md").decode()
     assert f"{figures['accuracy']} [{low}, {high}]" in card and "(moods.mood-confusion.png)" in card
     assert artifact.read("moods.mood-confusion.png").startswith(b"\x89PNG")
+
+
+def test_the_verb_writes_the_report_unless_told_not_to(made: Made, tiny_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures want the [train] extra")
+    options = ["--task", str(tiny_data / "tiny.toml"), "--data", str(tiny_data), "--base-name", "tiny"]
+    for out, more in (("told", []), ("short", ["--no-report"])):
+        arguments = ["export", str(made.run), *options, "--out", str(tmp_path / out), *more]
+        done = CliRunner().invoke(models_command, arguments, catch_exceptions=False)
+        assert f"{out}: tiny/1" in done.stdout
+    assert "report.md" in load_artifact(tmp_path / "told").manifest.files
+    assert "report.md" not in load_artifact(tmp_path / "short").manifest.files
 
 
 def test_the_served_int8_model_stays_near_the_network_it_came_from(made: Made) -> None:
