@@ -14,13 +14,14 @@ from kafka.partitioner.default import murmur2
 
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.admin import admin_client, kafka_client_config, partition_counts, unavailable
-from streams.news.groups import group_of
+from streams.news.groups import ALL, group_of
 from streams.news.windows import WindowState, decode_state
 from streams.records import Scope
 from streams.settings import Settings
 
 WINDOWS, GROUPS = "windows", "groups"
 OWN = "\0"  # begins the keys of what a partition keeps for itself: no stream's
+CLOCK_RECORDS = 500
 FETCH_BYTES = 4 << 20  # of a partition at once
 PATIENCE_S = 30.0  # without a record from a broker that has some
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -41,6 +42,20 @@ def read_state(settings: Settings, key: str) -> WindowState | None:
     partitions = partitions_of(settings, [name])[name]
     found = read_values(settings, [TopicPartition(name, partition_of(key, partitions))], lambda each: each == key)
     return decode_state(found[key]) if key in found else None
+
+
+def read_clock(settings: Settings) -> float | None:
+    """The latest moment that the stream of all news believes, in seconds; None before any news.
+
+    Looks among the last records of its partition first: a busy cluster writes it every second. Raises as `read_state`.
+    """
+    name = changelog(settings, GROUPS)
+    places = [TopicPartition(name, partition_of(ALL, partitions_of(settings, [name])[name]))]
+    for last in (CLOCK_RECORDS, None):
+        found = read_values(settings, places, lambda each: each == ALL, last)
+        if ALL in found:
+            return decode_state(found[ALL]).clock_s
+    return None
 
 
 def read_states(settings: Settings, scopes: Collection[Scope] = SCOPES) -> dict[str, WindowState]:
@@ -90,9 +105,9 @@ def partitions_of(settings: Settings, names: list[str]) -> dict[str, int]:
 
 
 def read_values(
-    settings: Settings, places: list[TopicPartition], wanted: Callable[[str], bool]
+    settings: Settings, places: list[TopicPartition], wanted: Callable[[str], bool], last: int | None = None
 ) -> dict[str, msgspec.Raw]:
-    """Key -> state as JSON, of the keys wanted, up to the partitions' present ends."""
+    """Key -> state as JSON, of the keys wanted, up to the partitions' present ends; `last`: of so many offsets each."""
     found: dict[str, tuple[int, msgspec.Raw]] = {}
     try:
         # check_crcs: kafka-python reckons CRC32C in Python, 50 times the time of all the rest; TCP has a checksum, too
@@ -104,7 +119,7 @@ def read_values(
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         try:
-            for record in to_the_end(settings, consumer, places):
+            for record in to_the_end(settings, consumer, places, last):
                 key = _key.decode(record.key)
                 if key.startswith(OWN) or not wanted(key):
                     continue
@@ -119,11 +134,15 @@ def read_values(
     return {key: state for key, (_, state) in found.items()}
 
 
-def to_the_end(settings: Settings, consumer: KafkaConsumer, places: list[TopicPartition]) -> Iterator[Any]:
-    """All records that have a key and a value, up to the present ends."""
+def to_the_end(
+    settings: Settings, consumer: KafkaConsumer, places: list[TopicPartition], last: int | None
+) -> Iterator[Any]:
+    """All records that have a key and a value, up to the present ends; `last`: of so many offsets."""
     consumer.assign(places)
     ends = consumer.end_offsets(places)
-    consumer.seek_to_beginning(*places)
+    begins = consumer.beginning_offsets(places)
+    for place in places:
+        consumer.seek(place, begins[place] if last is None else max(begins[place], ends[place] - last))
     deadline = time.monotonic() + PATIENCE_S
     while left := [place for place, end in ends.items() if consumer.position(place) < end]:
         polled = consumer.poll(500)

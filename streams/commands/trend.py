@@ -16,8 +16,8 @@ from models.errors import InputError
 from streams.commands import sparks
 from streams.commands.alerts import COLORS, Duration
 from streams.commands.top import PIPE_WIDTH, Moment, long_past
-from streams.news.groups import ALL, RESERVED
-from streams.news.trends import Trend, latest, span, trend
+from streams.news.groups import RESERVED
+from streams.news.trends import Trend, span, trend
 from streams.news.windows import WindowState, headlines, moment, seconds
 from streams.records import Evidence
 from streams.settings import Settings, load_settings
@@ -54,13 +54,12 @@ def command(entity: str, window: timedelta, at: datetime | None, as_json: bool) 
 
     Asked of the tables' changelogs in Kafka: it needs no worker. See docs/queries.md.
     """
-    from streams.queries import read_state
+    from streams.queries import read_clock
 
     settings = load_settings(os.environ)
     window_s = int(window.total_seconds())
     state = find(settings, entity)
-    everything = state if state.entity == ALL else read_state(settings, ALL)
-    latest_s = latest([state, *([everything] if everything else [])])
+    latest_s = max(filter(None, (state.clock_s, read_clock(settings))), default=None)
     now_s = seconds(at) if at else latest_s
     figures = None
     if now_s is not None and latest_s is not None:

@@ -10,7 +10,7 @@ from models.errors import BrokerUnavailable, TopicMismatch
 from streams.admin import admin_client, kafka_client_config
 from streams.news.groups import group_of
 from streams.news.windows import WindowState, encode_state
-from streams.queries import each_state, partition_of, read_state, read_states
+from streams.queries import CLOCK_RECORDS, each_state, partition_of, read_clock, read_state, read_states
 from streams.settings import Settings
 from streams.tables import wrap
 
@@ -69,6 +69,22 @@ def test_the_value_that_has_seen_most_wins_not_one_that_a_zombie_wrote_later(cha
     for found in (read_state(changelogs, "Nokia"), read_states(changelogs)["Nokia"]):
         assert found is not None
         assert found.applied == 8
+
+
+@pytest.mark.kafka
+def test_the_time_is_that_of_all_news_found_at_the_end_of_its_partition_or_anywhere(changelogs: Settings) -> None:
+    assert read_clock(changelogs) is None
+    beside = next(key for key in (f"topic:{n}" for n in range(99)) if at(changelogs, key) == at(changelogs, "all:"))
+    write(changelogs, *(("all:", n, WindowState(entity="all:", scope="all", clock_s=60.0 + n)) for n in range(3)))
+    assert read_clock(changelogs) == 62.0
+    write(changelogs, *((beside, n, state_of(beside)) for n in range(CLOCK_RECORDS)))
+    assert read_clock(changelogs) == 62.0
+    write(changelogs, ("all:", 9, WindowState(entity="all:", scope="all", clock_s=300.0)))
+    assert read_clock(changelogs) == 300.0
+
+
+def at(settings: Settings, key: str) -> int:
+    return partition_of(key, settings.partitions)
 
 
 @pytest.mark.kafka
