@@ -35,6 +35,7 @@ SOURCES = 32
 SOURCE_CHARS = 80
 INDEX_HALF_LIFE_S = 6 * 3600.0
 SLOW_HALF_LIFE_S = 3 * 86_400.0
+EXACT_S = 4e9  # up to then a number of seconds tells microseconds apart
 EARLIEST_S, LATEST_S = -62_135_596_800.0, 253_402_214_400.0  # year 1, and a day before the end of year 9999
 
 
@@ -267,7 +268,7 @@ def evidence_of(sighting: Sighting, at_s: float) -> Evidence:
     url = sighting.url
     return Evidence(
         news_id=sighting.news_id,
-        at=moment(at_s),
+        at=sighting.at if sighting.at.tzinfo is UTC and 0.0 <= at_s < EXACT_S else moment(at_s),
         text=sighting.text[:TEXT_CHARS],
         negative=sighting.negative,
         sentiment=sighting.sentiment,
@@ -307,15 +308,13 @@ def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
         return False
     if at_s > state.clock_s:
         move_clock(state, at_s, bucket)
-    tone = round(100 * mention.tone)
-    for counts, age in (
-        (state.fine, state.head - bucket),
-        (state.hours, state.head // PER_HOUR - bucket // PER_HOUR),
-        (state.days, state.head // PER_DAY - bucket // PER_DAY),
-    ):
-        place = len(counts) - COLUMNS * (age + 1)
-        counts[place + mention.column] += 1
-        counts[place + TONE] += tone
+    column, tone = mention.column, round(100 * mention.tone)
+    if bucket == state.head:  # nearly always
+        for counts in (state.fine, state.hours, state.days):
+            counts[column - COLUMNS] += 1
+            counts[TONE - COLUMNS] += tone
+    else:
+        count_past(state, bucket, column, tone)
     age_s = state.clock_s - at_s
     weight = 0.5 ** (age_s / INDEX_HALF_LIFE_S) if age_s else 1.0
     state.index_sum += weight * mention.tone
@@ -324,8 +323,20 @@ def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
     state.slow_sum += weight * mention.tone
     state.slow_weight += weight
     if mention.evidence is not None:
-        keep(state, mention.evidence, mention.column, at_s)
+        keep(state, mention.evidence, column, at_s)
     return True
+
+
+def count_past(state: WindowState, bucket: int, column: int, tone: int) -> None:
+    """Count in a bucket before the newest."""
+    for counts, age in (
+        (state.fine, state.head - bucket),
+        (state.hours, state.head // PER_HOUR - bucket // PER_HOUR),
+        (state.days, state.head // PER_DAY - bucket // PER_DAY),
+    ):
+        place = len(counts) - COLUMNS * (age + 1)
+        counts[place + column] += 1
+        counts[place + TONE] += tone
 
 
 def move_clock(state: WindowState, at_s: float, bucket: int) -> None:
@@ -333,8 +344,9 @@ def move_clock(state: WindowState, at_s: float, bucket: int) -> None:
     assert state.clock_s is not None
     if bucket != state.head:
         shift(state.fine, bucket - state.head)
-        shift(state.hours, bucket // PER_HOUR - state.head // PER_HOUR)
-        shift(state.days, bucket // PER_DAY - state.head // PER_DAY)
+        if hours := bucket // PER_HOUR - state.head // PER_HOUR:
+            shift(state.hours, hours)
+            shift(state.days, bucket // PER_DAY - state.head // PER_DAY)
         state.head = bucket
     passed_s = at_s - state.clock_s
     decay = 0.5 ** (passed_s / INDEX_HALF_LIFE_S)
