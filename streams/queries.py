@@ -59,7 +59,7 @@ def read_clock(settings: Settings) -> float | None:
 
 
 def read_states(settings: Settings, scopes: Collection[Scope] = SCOPES) -> dict[str, WindowState]:
-    """Key -> state of all streams of these scopes; takes some 30 KB each: `each_state` is for who needs few of them."""
+    """Key -> state of all streams of these scopes; takes some 40 KB each: `each_state` is for who needs few of them."""
     return {state.entity: state for state in each_state(settings, scopes)}
 
 
@@ -110,7 +110,7 @@ def read_values(
     """Key -> state as JSON, of the keys wanted, up to the partitions' present ends; `last`: of so many offsets each."""
     found: dict[str, tuple[int, msgspec.Raw]] = {}
     try:
-        # check_crcs: kafka-python reckons CRC32C in Python, 50 times the time of all the rest; TCP has a checksum, too
+        # check_crcs: kafka-python reckons CRC32C in Python, 30 times the time of all the rest; TCP has a checksum, too
         consumer = KafkaConsumer(
             **kafka_client_config(settings),
             enable_auto_commit=False,
