@@ -58,6 +58,8 @@ class Surroundings:
     say: Callable[[str], None] = lambda line: None
     stopped: Callable[[], bool] = lambda: False
     """Asked before each step: True saves a checkpoint and ends the run with TrainingStopped."""
+    judged: Callable[[dict[str, Any]], None] = lambda line: None
+    """Told each line of the log once it is written; what it raises ends the run (a search prunes by it)."""
 
 
 ALONE = Surroundings()
@@ -84,8 +86,9 @@ def fit(
         told = [stack.enter_context(closing(one)) for one in trackers(around.track, run, state.step, asdict(training))]
         while True:
             if state.evaluated < state.step and (state.step % an_epoch == 0 or state.step == total):
-                _evaluate(learner, run, training, state, an_epoch, time.monotonic() - began_s, told)
+                line = _evaluate(learner, run, training, state, an_epoch, time.monotonic() - began_s, told)
                 checkpoints.save_last(run, learner.save, network, optimizer, state)
+                around.judged(line)
                 saved_s = time.monotonic()
                 meter.restart()
             if state.step >= total or is_exhausted(state, an_epoch, training.patience):
@@ -228,7 +231,7 @@ def _groups_from(learner: Learner, training: Training, step: int, an_epoch: int)
 def _evaluate(
     learner: Learner, run: Path, training: Training, state: State, an_epoch: int, seconds: float,
     told: Sequence[Tracker],
-) -> None:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     report, score = learner.evaluate()
     learns, there = methods.counts(learner.network)
     line = {"step": state.step, "epoch": round(state.step / an_epoch, 2), "dev": report, "score": score,
@@ -240,6 +243,7 @@ def _evaluate(
     if not state.best or score > state.best["score"]:
         state.best = line
         checkpoints.save_best(run, learner.save)
+    return line
 
 
 def flat(report: dict[str, Any], prefix: str) -> dict[str, float]:

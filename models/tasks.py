@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
+from models.search_space import Space, parse_space
 from models.training import Training as Training  # told on to those who read tasks
 from models.training import check_training
 
@@ -105,6 +106,7 @@ class Task:
     kind: str = "classifier"
     reading: Reading = Reading()
     embedding: Embedding = Embedding()
+    search: Space = field(default_factory=dict)
 
 
 def load_task(name_or_path: str) -> Task:
@@ -137,6 +139,7 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
             raw["name"], raw["max_tokens"], raw["text_pooling"] if heads else raw.get("text_pooling", "mean"),
             heads, sources, Training(**raw.get("training", {})), raw.get("abstain_on", ""), kind,
             Reading(**raw.get("reader", {})), Embedding(**raw.get("encoder", {})),
+            parse_space(raw.get("search", {}), f"{where}: [search]"),
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"{where}: the key {error} is missing; see models/tasks/{example}.toml") from None

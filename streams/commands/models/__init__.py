@@ -2,7 +2,18 @@
 
 import click
 
-from streams.commands.models import average, compare, evaluate, export, finetune, import_, prune_vocabulary, show, zoo
+from streams.commands.models import (
+    average,
+    compare,
+    evaluate,
+    export,
+    finetune,
+    import_,
+    prune_vocabulary,
+    search,
+    show,
+    zoo,
+)
 
 
 @click.group()
@@ -13,6 +24,7 @@ def command() -> None:
 for verb in (
     prune_vocabulary.command,
     finetune.command,
+    search.command,
     average.command,
     export.command,
     evaluate.command,
