@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from models.errors import InputError
 from models.questions import Question, Questions, find_answer, load_questions
 from models.reading import Read, exact_match, f1, normalize_answer, report
-from models.tasks import Task, parse_task
+from models.tasks import Task, load_task, parse_task
 from models.windows import NOTHING, Candidate, Shape, Specials, apart, arrays, candidates, tokens_of, windows_of
 
 SPECIALS = Specials(2, 3, 0)
+SHARED = Path(os.environ.get("GRETCHEN_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def task_of(*sources: dict[str, Any], **more: Any) -> Task:
@@ -248,3 +250,20 @@ def test_a_report_counts_the_answerable_and_how_well_no_answer_is_told_apart() -
     assert told["no_answer_auroc"] == 0.75 and told["f1_interval"][0] <= told["f1"] <= told["f1_interval"][1]
     assert (told["answered"], told["answered_f1"], told["withheld"]) == (0.5, 1.0, 0.5)
     assert "no_answer_auroc" not in report(questions[:2], reads[:2])
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(
+    not (SHARED / "squadshifts").is_dir(), reason=f"{SHARED} is not there; GRETCHEN_SHARED_DATA names the folder"
+)
+def test_the_shipped_tasks_sets_are_read_and_no_passage_is_on_two_sides() -> None:
+    pytest.importorskip("bm25s", reason="unanswerable questions are made by BM25, of the [train] extra")
+    task = load_task("reader")
+    learned, measured = (load_questions(task, SHARED, use=use) for use in ("train", "measure"))
+    sides = [{question.passage for question in learned.examples[split]} for split in ("train", "dev", "test")]
+    assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+    assert len(learned.passages["new_wiki"]) == 1581 and len(learned.of("test", "new_wiki")) > 1000
+    assert {question.source for question in learned.examples["train"]} == {"new_wiki", "reddit", "amazon", "qamr"}
+    assert not measured.examples["train"] and {q.source for q in measured.examples["test"]} == {"tatqa"}
+    for question in learned.examples["test"][:500]:
+        assert all(text and text == text.strip() for text in question.answer_texts)
