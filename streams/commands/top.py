@@ -49,7 +49,7 @@ class Moment(click.ParamType):
 @click.option("--best", "order", flag_value="best", help="Highest tone first.")
 @click.option("--busiest", "order", flag_value="busiest", help="Most mentions first.")
 @click.option("--moved", "order", flag_value="moved", help="Largest change of tone against the same time before.")
-@click.option("--window", type=Duration(), default="1h", show_default=True, help="15m to 35d.")
+@click.option("--window", type=Duration(), default="1h", show_default=True, help="5m to 35d.")
 @click.option("--scope", type=click.Choice(("entity", "topic", "sector", "all")), default="entity", show_default=True)
 @click.option("-n", "most", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
 @click.option("--at", type=Moment(), help="Where the window ends. Default: the latest news of all.")
@@ -59,12 +59,14 @@ def command(order: Order, window: timedelta, scope: Scope, most: int, at: dateti
 
     Asked of the tables' changelogs in Kafka: it needs no worker. See docs/queries.md.
     """
-    from streams.queries import each_state
+    from streams.queries import each_state, read_clock
 
     assert order in ORDERS
     window_s = int(window.total_seconds())
-    states = list(map(counted, each_state(load_settings(os.environ), [scope])))
-    now_s, found = trends(states, window_s, None if at is None else seconds(at))
+    settings = load_settings(os.environ)
+    heard_s = read_clock(settings)
+    states = list(map(counted, each_state(settings, [scope])))
+    now_s, found = trends(states, window_s, None if at is None else seconds(at), heard_s)
     end = None if now_s is None else datetime.fromtimestamp(now_s, UTC)
     top = Top(at=end, window_s=window_s, order=order, scope=scope, streams=ranked(found, order, most))
     if as_json:

@@ -46,7 +46,7 @@ class Told(Trend, frozen=True, kw_only=True):
 
 @click.command("trend")
 @click.argument("entity")
-@click.option("--window", type=Duration(), default="24h", show_default=True, help="15m to 35d.")
+@click.option("--window", type=Duration(), default="24h", show_default=True, help="5m to 35d.")
 @click.option("--at", type=Moment(), help="Where the window ends. Default: the latest news of all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def command(entity: str, window: timedelta, at: datetime | None, as_json: bool) -> None:

@@ -244,15 +244,17 @@ def ranked(trends: Iterable[Trend], order: Order, most: int) -> list[Trend]:
 
 
 def trends(
-    states: Sequence[WindowState], window_s: int, now_s: float | None = None
+    states: Sequence[WindowState], window_s: int, now_s: float | None = None, heard_s: float | None = None
 ) -> tuple[float | None, list[Trend]]:
-    """The moment at which the window ends, by default the latest of all streams, and every stream's figures.
+    """The moment at which the window ends, by default the latest of these streams and of others (`heard_s`), and every
+    stream's figures.
 
     None and nothing where no stream was heard of. Raises InputError for a window that is not kept.
     """
     latest_s = latest(states)
     if latest_s is None:
         return now_s, []
+    latest_s = latest_s if heard_s is None else max(latest_s, heard_s)
     now_s = latest_s if now_s is None else now_s
     window = span(window_s, now_s, latest_s)
     found = (trend(state, window, window_s, now_s, latest_s) for state in states)

@@ -81,7 +81,7 @@ def test_both_print_what_the_pure_functions_make_of_the_workers_records(
         (("--scope", "all", "--window", "6h"), "all", "worst", 6 * 3600),
     ):
         top = printed(settings, "top", *arguments, type=Top)
-        now_s, found = trends(by_scope[scope], window_s)
+        now_s, found = trends(by_scope[scope], window_s, heard_s=states["all:"].clock_s)
         assert now_s is not None
         assert top.at == moment(now_s)
         most = int(arguments[-1]) if "-n" in arguments else 10

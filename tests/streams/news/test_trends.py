@@ -116,6 +116,13 @@ def test_what_waits_for_a_second_opinion_counts_once_all_streams_have_come_that_
     assert figures(waiting, 3600).mentions == 2  # the state given is not changed
 
 
+def test_a_window_ends_where_all_news_have_come_not_only_those_of_the_streams_shown() -> None:
+    quiet = of(stream([(0.0, "negative"), (60.0, "negative")]))
+    now_s, (found,) = trends([quiet], 3600, heard_s=AT_S + 5 * HOUR)
+    assert (now_s, found.mentions) == (AT_S + 5 * HOUR, 0)
+    assert trends([quiet], 3600, heard_s=AT_S - HOUR)[0] == AT_S + 60
+
+
 def test_nothing_heard_is_no_error() -> None:
     assert trends([], 3600) == (None, [])
     assert trends([WindowState(entity="Nokia")], 3600) == (None, [])
