@@ -17,7 +17,7 @@ from models.data import SPLITS, Tally, hash_share, normalize, read_text
 from models.errors import InputError
 from models.tasks import Source, Task
 
-NEAR = 10  # passages that BM25 finds for a question, from which one that does not answer it is taken
+HITS, NEAR = 20, 3  # of so many passages that BM25 finds, one of the first few that do not answer is taken
 COLUMNS = ("id", "context", "question", "answer", "answer_start")
 TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}", "``": '"', "''": '"'}
 Span = tuple[int, int]
@@ -174,13 +174,13 @@ def unanswerable(questions: Sequence[Question], share: float) -> list[Question]:
 
     made = []
     normal = {passage: f" {normalize(passage)} " for passage in passages}
-    for question, near in zip(chosen, Lexical(passages).search([q.text for q in chosen], NEAR + 1), strict=True):
+    for question, near in zip(chosen, Lexical(passages).hits([q.text for q in chosen], HITS), strict=True):
         answers = {f" {normalize(text)} " for text in question.answer_texts}
         others = [
             passages[n]
             for n in near
             if passages[n] != question.passage and not any(answer in normal[passages[n]] for answer in answers)
-        ]
+        ][:NEAR]
         if others:
             other = others[int(hash_share(f"which {question.text}") * len(others))]
             made.append(Question(f"{question.id}-unanswerable", question.text, other, (), question.source))

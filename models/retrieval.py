@@ -102,7 +102,7 @@ def near_misses(questions: Questions, count: int) -> list[list[str]]:
     found: dict[int, list[str]] = {}
     for of_set in by_source(asked).values():
         among = list(dict.fromkeys(question.passage for question in of_set))
-        near = Lexical(among).search([question.text for question in of_set], count + DEPTH)
+        near = Lexical(among).hits([question.text for question in of_set], count + DEPTH)
         for question, places in zip(of_set, near, strict=True):
             others = [among[n] for n in places if among[n] != question.passage]
             found[id(question)] = [
