@@ -55,10 +55,11 @@ class Stream:
 
 
 class Backtest:
-    """All streams. `book.sectors` has to be a dict of this run's own: sectors that lines name are added to it."""
+    """All streams. The book is this run's own: sectors that lines name are added to those it knows."""
 
-    def __init__(self, book: RuleBook, sectors: dict[str, str]) -> None:
-        self.book, self.sectors = book, sectors
+    def __init__(self, book: RuleBook) -> None:
+        self.book, self.sectors = book, dict(book.sectors)
+        book.sectors = self.sectors
         self.grouped = any(rule.scope != "entity" for rule in book.rules)
         self.streams: dict[str, Stream] = {}
         self.groups: dict[str, Stream | None] = {}  # None: no rule watches it
@@ -135,11 +136,13 @@ class Backtest:
         if clock_s is None or (not transitions and self.clock_s < self._next_tick_s):
             return ()
         told = list(self.tick(self.clock_s, GRACE_S)) if self.clock_s >= self._next_tick_s else []
-        return [*told, *self.tell(stream, transitions)]
+        return [*told, *self.tell(stream, transitions)] if transitions else told
 
     def tick(self, now_s: float, grace_s: float) -> Iterator[Told]:
         """What is over by then, in the order in which it ended."""
         self._next_tick_s = self.clock_s + TICK_S
+        if not self._open and not self._storm.episode:
+            return
         ended = [
             (each, stream)
             for stream in self._open.values()

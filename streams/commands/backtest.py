@@ -91,9 +91,8 @@ def command(
     unread = Unread()
 
     def new_run(factor: float = 1.0) -> Backtest:
-        own = dict(sectors)
-        book = load_rules(rules_path, own, must_exist=must_exist)
-        return Backtest(book if factor == 1.0 else multiplied(book, factor), own)
+        book = load_rules(rules_path, sectors, must_exist=must_exist)
+        return Backtest(book if factor == 1.0 else multiplied(book, factor))
 
     run, tally, kept = new_run(), Tally(), list[Told]()
     history: list[Taken] = []
