@@ -144,7 +144,7 @@ class Board:
         trim(self.asked, 4 * CHATS)
         if record.id not in self.chats:
             asked = {"id": record.id, "conversation": record.conversation_id or record.id, "question": record.text}
-            self.chat(record.id, asked | {"asked_at": record.asked_at or at, "answer": None, "refused": None})
+            self.chat(record.id, asked | {"asked_at": at, "answer": None, "refused": None})
 
     def add_answer(self, record: Answer, at_ms: int, now_ms: int, live: bool) -> None:
         known = self.chats.get(record.question_id)

@@ -5,7 +5,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from streams.news.windows import BUCKET_S, COLUMNS, PER_DAY, PER_HOUR, TONE, WindowState, moment
+from streams.news.windows import (
+    BUCKET_S,
+    COLUMNS,
+    LATEST_S,
+    PER_DAY,
+    PER_HOUR,
+    TONE,
+    WindowState,
+    copied,
+    count,
+    moment,
+)
 from streams.web.views import View, evidence_view, label, trim
 
 HOURS_SHOWN, DAYS_SHOWN = 48, 30
@@ -15,7 +26,13 @@ KEPT = 64
 
 
 def history_view(state: WindowState) -> View:
-    """`hours` and `days`: [negative, neutral, positive, mean tone or null] each, the newest last, with its begin."""
+    """`hours` and `days`: [negative, neutral, positive, mean tone or null] each, the newest last, with its begin.
+
+    A record that still waits for its second opinion is shown as if it were believed, as in the summaries.
+    """
+    if state.ahead:
+        state = copied(state)
+        count(state, state.ahead[0], LATEST_S)
     head = state.head
     return {
         "id": state.entity,

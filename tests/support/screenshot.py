@@ -4,8 +4,9 @@
     FORCE_COLOR=1 COLUMNS=110 gretchen demo 2> demo.ansi
     python -m tests.support.screenshot demo.ansi docs/images
 
-The first writes page.png, and page-dark.png, page-narrow.png and page-phone.png for the other views, once headlines are
-there and `--wait` seconds have passed; the second terminal.png, the last `--lines` lines.
+The first writes page.png, and page-dark.png, page-narrow.png and page-phone.png for the other views, once there is what
+`--until` selects and `--wait` seconds have passed; the second terminal.png, the last `--lines` lines. An address that
+ends in #/entity/KEY gives that stream's page: --name entity.
 """
 
 import argparse
@@ -68,21 +69,28 @@ def chromium() -> Iterator[Any]:
 
 
 def take(
-    url: str, folder: Path, wait_s: float = 2.0, views: tuple[str, ...] = tuple(VIEWS), scale: float = 1.0
+    url: str,
+    folder: Path,
+    wait_s: float = 2.0,
+    views: tuple[str, ...] = tuple(VIEWS),
+    scale: float = 1.0,
+    name: str = "page",
+    until: str = ".headline",
+    patience_s: float = 30.0,
 ) -> list[Path]:
-    """One picture of the page for each view, with `scale` pixels a point."""
+    """One picture of the page for each view, with `scale` pixels a point, once `until` selects something to be seen."""
     folder.mkdir(parents=True, exist_ok=True)
     taken = []
     with chromium() as browser:
-        for view in views:
-            page = browser.new_context(device_scale_factor=scale, **VIEWS[view]).new_page()
+        pages = {view: browser.new_context(device_scale_factor=scale, **VIEWS[view]).new_page() for view in views}
+        for page in pages.values():
             page.goto(url)
-            page.wait_for_selector(".headline", timeout=30_000)
+        for view, page in pages.items():  # all are there when it happens: an alert may be open for seconds only
+            page.wait_for_selector(f"{until} >> visible=true", timeout=patience_s * 1000)
             page.wait_for_timeout(wait_s * 1000)
-            target = folder / ("page.png" if view == "light" else f"page-{view}.png")
+            target = folder / (f"{name}.png" if view == "light" else f"{name}-{view}.png")
             page.screenshot(path=target)
             taken.append(target)
-            page.close()
     return taken
 
 
@@ -127,11 +135,17 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--views", default=",".join(VIEWS), help="default: %(default)s")
     parser.add_argument("--wait", type=float, default=2.0, metavar="S")
+    parser.add_argument("--name", default="page", help="of the picture, default %(default)s")
+    parser.add_argument("--until", default=".headline", metavar="CSS", help="what to wait for, default %(default)s")
+    parser.add_argument("--patience", type=float, default=30.0, metavar="S", help="how long, default %(default)s")
     parser.add_argument("--lines", type=int, default=36, metavar="N")
     parser.add_argument("--scale", type=float, default=1.0, help="pixels a point, default %(default)s")
     given = parser.parse_args()
     if given.source.startswith("http"):
-        for picture in take(given.source, given.folder, given.wait, tuple(given.views.split(",")), given.scale):
+        views = tuple(given.views.split(","))
+        for picture in take(
+            given.source, given.folder, given.wait, views, given.scale, given.name, given.until, given.patience
+        ):
             print(picture)
     else:
         sent = Path(given.source).read_bytes().decode()  # read_text would turn its carriage returns into line feeds

@@ -10,6 +10,7 @@ import { href } from "./route.js";
 const KEPT = 100;
 const RANK = { critical: 0, warning: 1, info: 2 };
 const KINDS = { negatives: "Bad news", share: "Share of bad news", volume: "Much news", turn: "Tone turned" };
+const SCOPES = { topic: "Topic · ", sector: "Sector · " };
 const LASTING = { "1h": "1 hour", "2h": "2 hours", "8h": "8 hours", "1d": "a day" };
 
 export class Alerts {
@@ -83,8 +84,8 @@ export class Alerts {
     node.replaceChildren(
       el("h3", {},
         el("span", { class: "grade" }, mark(item.severity, ""), item.severity[0].toUpperCase() + item.severity.slice(1)),
-        el("a", { href: href(item.entity), "data-part": "name" }, item.name),
-        item.kind === "storm" ? "" : el("span", { class: "kind" }, KINDS[item.kind]),
+        item.kind === "storm" ? el("span", {}, item.name) : el("a", { href: href(item.entity), "data-part": "name" }, item.name),
+        item.kind === "storm" ? "" : el("span", { class: "kind" }, `${SCOPES[item.scope] ?? ""}${KINDS[item.kind]}`),
         el("span", { class: "stage", title: `Opened ${fullTime(item.opened_at)}` }, stage(item))),
       el("p", { class: "what" }, item.summary),
       item.series && !over ? seriesChart(item) : "",
@@ -93,7 +94,7 @@ export class Alerts {
       item.held ? el("p", { class: "withheld" }, `Told to no receiver: ${item.held}`) : "",
       item.evidence.length ? evidence(item, unfolded, over) : "",
       this.deeds(item, ack, mute));
-    if (focused) (node.querySelector(`[data-part="${focused}"]`) ?? node.querySelector("h3 a")).focus();
+    if (focused) (node.querySelector(`[data-part="${focused}"]`) ?? node.querySelector("a, button, summary"))?.focus();
     this.nodes.set(item.episode, { node, item, ack, mute });
     return node;
   }

@@ -112,7 +112,10 @@ const search = byId("search");
 search.addEventListener("input", () => { headlines.render(true); entities.render(true); });
 search.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") { event.preventDefault(); entities.first()?.focus(); }
-  if (event.key === "Enter" && search.value.trim()) { event.preventDefault(); entities.first()?.click(); }
+  if (event.key === "Enter" && search.value.trim()) {
+    event.preventDefault();
+    location.hash = entities.first()?.getAttribute("href") ?? route.href(search.value.trim()); // the tables may know it all the same
+  }
   if (event.key === "Escape") leave(event);
 });
 

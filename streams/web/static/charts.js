@@ -27,9 +27,9 @@ export function seriesChart(item) {
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": spokenSeries(item, shown) },
       ...bars, line("floor", 0), line("usual", expected), threshold === null ? null : line("alarm", threshold)),
     el("figcaption", {},
-      el("span", { class: "from" }, `${shown} to ${minute(item.at)}, by ${span(bucket_s)}`),
-      el("span", { class: "key usual" }, `usual ${told(expected)}`),
-      threshold === null ? null : el("span", { class: "key alarm" }, `alarm above ${told(threshold)}`)));
+      el("span", { class: "from" }, `${shown} to ${minute(item.at)}`),
+      el("span", { class: "key usual" }, `usual ${told(expected)} in ${span(bucket_s)}`),
+      threshold === null ? null : el("span", { class: "key alarm" }, `alarm ${told(threshold)}`)));
 }
 
 function spokenSeries(item, shown) {
@@ -42,6 +42,7 @@ function spokenSeries(item, shown) {
 function figure(kind, value) {
   if (kind === "share") return `${Math.round(value * 100)}%`;
   if (kind === "turn") return signed(value);
+  if (value > 0 && value < 0.01) return "under 0.01";
   return value >= 9.95 || Number.isInteger(value) ? whole(Math.round(value)) : String(Number(value.toPrecision(2)));
 }
 

@@ -101,7 +101,7 @@ export class Entities {
     more.hidden = found.length <= SHOWN;
     setText(more, this.all ? `Show the first ${SHOWN}` : `Show all ${found.length}`);
     const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
-    reconcile(this.list, ids.length ? ids.map((id) => this.row(this.items.get(id))) : [el("li", { class: "empty" }, this.items.size ? "No name here matches." : "No entity yet. Companies, currencies and commodities appear once a headline names them.")]);
+    reconcile(this.list, ids.length ? ids.map((id) => this.row(this.items.get(id))) : [el("li", { class: "empty" }, this.items.size ? "No name here matches. Enter looks for exactly this one in the workers’ tables." : "No entity yet. Companies, currencies and commodities appear once a headline names them.")]);
     if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true }); // moving it took the focus
   }
 

@@ -52,7 +52,10 @@ export const minute = (iso) => time(iso).replace(/^(\d\d:\d\d):\d\d$/, "$1");
 
 export const fullTime = (iso) => styles.full.format(new Date(iso));
 
-export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
+export function signed(value) {
+  const digits = Math.abs(value).toFixed(2);
+  return (digits === "0.00" ? "" : value > 0 ? "+" : "−") + digits;
+}
 
 export const percent = (share) => `${Math.min(99, Math.round(share * 100))}%`;
 

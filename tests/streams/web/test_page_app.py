@@ -270,6 +270,14 @@ def test_a_stream_tells_its_hours_and_days_and_headlines(live: LivePage) -> None
     assert [each["text"] for each in told["headlines"]] == ["Bad", "Good", "So"]
 
 
+def test_the_first_headline_of_a_stream_is_shown_before_a_second_confirms_its_time(live: LivePage) -> None:
+    live.states["acme"] = state("acme", [(0.0, "negative", -0.8, "Bad")])
+    told = httpx.get(live.url + "api/streams/acme").json()
+    assert told["hours"][-1] == [1, 0, 0, -0.8]
+    assert [each["text"] for each in told["headlines"]] == ["Bad"]
+    assert live.states["acme"].fine == []  # the state itself is left as it was
+
+
 def test_a_stream_that_nobody_spoke_of_and_a_broker_that_is_away_are_said(live: LivePage) -> None:
     assert httpx.get(live.url + "api/streams/nobody").status_code == 404
     live.broken = True

@@ -194,6 +194,12 @@ def test_a_question_waits_until_its_answer_comes_in_whatever_order() -> None:
         assert not board.questions.waiting
 
 
+def test_a_question_waits_since_kafka_has_it_whatever_time_it_names() -> None:
+    board = Board()
+    put(board, CHAT_QUESTIONS, question("q1", "Where is my card?"), timestamp=1_700_000_000_000)
+    assert board.snapshot(0)["chats"][0]["asked_at"].timestamp() == 1_700_000_000
+
+
 def test_a_refused_question_says_so_and_waits_no_longer() -> None:
     board = Board()
     put(board, CHAT_QUESTIONS, question("q1", "Why?"), partition=2, offset=7)

@@ -106,7 +106,7 @@ def test_an_alert_opens_with_its_evidence_grows_and_resolves(open_page: Callable
     assert "Bad news" in card.inner_text()
     assert card.locator(".series .bar").count() == 5
     assert card.locator(".series .bar.over").count() == 5
-    assert "usual 0.03" in card.locator(".series figcaption").inner_text()
+    assert "usual 0.03 in 5 min" in card.locator(".series figcaption").inner_text()
     assert card.locator(".series svg").get_attribute("aria-label").endswith("usual 0.03, alarm above 0.5")
     assert "open since" in card.inner_text()
     assert "1 in 320,000" in card.inner_text()
@@ -186,6 +186,20 @@ def test_the_keyboard_goes_from_the_search_through_the_rows_to_a_page_and_back(
     expect(page.locator("#profile")).to_be_hidden()
     page.go_back()
     expect(page.locator("#profile-title")).to_have_text("Wild")
+
+
+def test_a_name_that_was_silent_too_long_for_the_page_is_found_in_the_tables(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    live.do(fill_watchlist)
+    with_history(live, "Silent & Co/2")
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("Silent & Co/2")
+    expect(page.locator("#entity-list .empty")).to_contain_text("Enter looks for exactly this one")
+    page.keyboard.press("Enter")
+    expect(page.locator("#profile-title")).to_have_text("Silent & Co/2")
+    expect(page.locator("#profile-headlines .said")).to_have_text(["Bad"])
 
 
 def test_an_order_holds_still_under_the_focus_and_the_focus_stays(
@@ -307,6 +321,7 @@ def test_each_kind_of_alert_speaks_its_own_words_and_draws_its_series(
         board.add_alert(alert("Turned", kind="turn", series=hours))
         board.add_alert(alert("Shared", kind="share", series=shares))
         board.add_alert(alert("Busy", kind="volume"))
+        board.add_alert(msgspec.structs.replace(alert("Earnings"), scope="topic", entity="topic:Earnings"))
         board.add_alert(alert("Storm", kind="storm", members=("acme", "zenith"), held="quiet hours"))
         behind = msgspec.structs.replace(
             alert("Late", series=None), evidence=[evidence("Late", also_in=("Bourse Brief",))]
@@ -324,7 +339,8 @@ def test_each_kind_of_alert_speaks_its_own_words_and_draws_its_series(
     assert card("turned").locator(".bar").count() == 3
     assert card("turned").locator("line.alarm").count() == 0
     assert "usual 20%" in card("shared").locator("figcaption").inner_text()
-    assert "alarm above 0.5" in card("busy").locator("figcaption").inner_text()
+    assert "alarm 0.5" in card("busy").locator("figcaption").inner_text()
+    expect(card("earnings").locator(".kind")).to_have_text("Topic · Bad news")
     expect(card("storm").locator(".members a")).to_have_text(["acme", "zenith"])
     expect(card("storm").locator(".withheld")).to_have_text("Told to no receiver: quiet hours")
     assert card("late").locator(".series").count() == 0
