@@ -1,5 +1,6 @@
 """`gretchen top`: which streams stand worst, best, are busiest, have moved most."""
 
+import logging
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,7 @@ def command(order: Order, window: timedelta, scope: Scope, most: int, at: dateti
     assert order in ORDERS
     window_s = int(window.total_seconds())
     settings = load_settings(os.environ)
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of steps of its own that take a while
     heard_s = read_clock(settings)
     states = list(map(counted, each_state(settings, [scope])))
     now_s, found = trends(states, window_s, None if at is None else seconds(at), heard_s)

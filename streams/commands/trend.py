@@ -1,6 +1,7 @@
 """`gretchen trend ENTITY`: one stream over a day, a week, a month."""
 
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -57,6 +58,7 @@ def command(entity: str, window: timedelta, at: datetime | None, as_json: bool) 
     from streams.queries import read_clock
 
     settings = load_settings(os.environ)
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of steps of its own that take a while
     window_s = int(window.total_seconds())
     state = find(settings, entity)
     latest_s = max(filter(None, (state.clock_s, read_clock(settings))), default=None)

@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from kafka.admin import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
 from models.errors import InputError, TopicMismatch
-from streams.admin import ensure_topics, group_lag
+from streams.admin import admin_client, ensure_topics, group_lag
 from streams.cli import group
 from streams.commands import sparks
 from streams.commands.top import Top
+from streams.exact import CHANGELOG
 from streams.news.surge import Watching, observe
 from streams.news.trends import Buckets, Trend, ranked, trends
 from streams.news.windows import WindowState, group_sighting, moment, sighting_of
@@ -54,6 +56,13 @@ def folded(settings: Settings) -> dict[str, WindowState]:
     return states
 
 
+def config_of(settings: Settings, topic: str) -> dict[str, str]:
+    """What was said of a topic when it was created."""
+    with admin_client(settings) as admin:
+        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    return {name: each["value"] for name, each in found["topic"][topic].items()}
+
+
 def without(trend: Trend) -> Trend:
     """All but what only the worker's own rules decide."""
     return replace(trend, open=[])
@@ -68,6 +77,9 @@ def test_both_print_what_the_pure_functions_make_of_the_workers_records(
     with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path) as worker:
         flow.send(600, 0)
         until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
+    for table in ("windows", "groups", "storms"):
+        config = config_of(settings, f"{settings.app_id}-{table}-changelog")
+        assert config == {"cleanup.policy": "compact", **CHANGELOG}
     states = folded(settings)  # and no worker runs any more
     by_scope: dict[str, list[WindowState]] = defaultdict(list)
     for state in states.values():
