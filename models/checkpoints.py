@@ -4,6 +4,7 @@ RUN/best/   the model with the best dev score so far, as its learner saves it
 RUN/last/   the same of the last step, and what it takes to go on: optimizer.safetensors, state.json, and
             trained.safetensors where model.safetensors is not what was trained (LoRA, say, is merged there)
 RUN/log.jsonl  a line an epoch
+RUN/soft.safetensors  what the teachers said, of a distilled one
 """
 
 import errno
@@ -26,7 +27,7 @@ from models import methods
 from models.errors import InputError, TrainingFailed
 
 Fill = Callable[[Path], None]
-OURS = ("best", "last", "log", "tensorboard", "wandb")
+OURS = ("best", "last", "log", "soft", "tensorboard", "wandb")
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of a parameter
 
 

@@ -58,10 +58,11 @@ class Classifying:
 
     def loss(self, texts: Sequence[Item]) -> tuple[torch.Tensor, float]:
         batch = collate(texts, self._pad_id, self._task.text_pooling)
-        logits = _run(self.network, batch)
-        device = next(iter(logits.values())).device
-        weights = {head: weight.to(device) for head, weight in self._class_weights.items()}
-        return loss_of(logits, batch.rows, weights, self._gamma)
+        logits = run_batch(self.network, batch)
+        return loss_of(logits, batch.rows, self._weights_on(next(iter(logits.values())).device), self._gamma)
+
+    def _weights_on(self, device: torch.device) -> dict[str, torch.Tensor]:
+        return {head: weight.to(device) for head, weight in self._class_weights.items()}
 
     def evaluate(self) -> tuple[dict[str, Any], float]:
         report = scores_of(self._task.heads, predict(self.network, self._dev, self._pad_id, self._task.text_pooling))
@@ -89,7 +90,7 @@ def predict(
     labels: dict[str, list[int]] = {}
     for part in in_order(items, 64):
         batch = collate(part, pad_id, pooling)
-        out = _run(model, batch)
+        out = run_batch(model, batch)
         for head, rows in batch.rows.items():
             for b, k, label, weight in rows:
                 if weight == 1.0 or label == OUTLIER:
@@ -106,7 +107,8 @@ def judge(directory: Path, task: Task, examples: Sequence[Example]) -> dict[str,
     return scores_of(task.heads, predict(model, items, pad_of(tokenizer, directory), task.text_pooling))
 
 
-def _run(model: network.SpanClassifier, batch: Batch) -> dict[str, torch.Tensor]:
+def run_batch(model: network.SpanClassifier, batch: Batch) -> dict[str, torch.Tensor]:
+    """Each head's logits [B, K, labels] of a batch, on the model's device."""
     device = next(model.parameters()).device
     ids, lengths, spans = (torch.from_numpy(each).to(device) for each in (batch.input_ids, batch.lengths, batch.spans))
     mask = torch.arange(ids.shape[1], device=device)[None, :] < lengths[:, None]

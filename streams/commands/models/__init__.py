@@ -5,6 +5,7 @@ import click
 from streams.commands.models import (
     average,
     compare,
+    distil,
     evaluate,
     export,
     finetune,
@@ -25,6 +26,7 @@ for verb in (
     prune_vocabulary.command,
     finetune.command,
     search.command,
+    distil.command,
     average.command,
     export.command,
     evaluate.command,

@@ -1,0 +1,113 @@
+"""What teachers say about texts: softened probabilities of every head that they know, meaned over the teachers.
+
+A teacher is a run (by torch, float32) or an artifact (as it is served, of whatever base). The mean of several seeds is
+a better teacher than each (Hinton, Vinyals, Dean 2015).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from models import network
+from models.artifact import MANIFEST, MODEL, check_kind, load_artifact
+from models.batches import tokenize
+from models.data import Example, Target
+from models.engines.onnx import OnnxEngine
+from models.errors import InputError
+from models.evaluate import aligned, score
+from models.finetune import pad_of, predict
+from models.metrics import softmax
+from models.tasks import Head, Task
+
+CHUNK = 2048
+Floats = npt.NDArray[np.float32]
+Answered = Mapping[str, tuple[Any, Any]]
+Teach = Callable[[Sequence[Example]], Answered]
+"""Asked questions -> head -> (log-probabilities or logits [n, labels], the targets' numbers [n])."""
+
+
+def model_of(path: Path) -> Path:
+    """The directory of the model: an artifact's own, a run's best/. Raises InputError."""
+    for found in (path, path / "best"):
+        if (found / MANIFEST).exists() or (found / "model.safetensors").exists():
+            return found
+    raise InputError(f"{path}: no teacher; wanted a run of 'gretchen models finetune' or an artifact")
+
+
+def is_artifact(model: Path) -> bool:
+    return (model / MANIFEST).exists()
+
+
+def questions(examples: Iterable[Example], heads: Mapping[str, Head]) -> tuple[list[Example], dict[str, int]]:
+    """Each text with a target for every head on texts, and on each of its spans for every head on spans.
+
+    A target's label is its number within the head; the second value is how many there are.
+    """
+    counts = dict.fromkeys(heads, 0)
+    asked = []
+    for example in examples:
+        spans = list(dict.fromkeys(target.span for target in example.targets if target.span))
+        targets = []
+        for head in heads.values():
+            for span in spans if head.on == "span" else [None]:
+                targets.append(Target(head.name, counts[head.name], 1.0, span))
+                counts[head.name] += 1
+        asked.append(Example(example.text, tuple(targets), example.source))
+    return asked, counts
+
+
+def answers(
+    models: Sequence[Path], task: Task, asked: Sequence[Example], counts: Mapping[str, int], temperature: float,
+    device: str = "cpu", progress: Callable[[int, int, str], None] = lambda done, total, word: None,
+) -> dict[str, Floats]:  # fmt: skip
+    """Head -> probabilities [its targets, labels] at this temperature; a row that no teacher answered is all zero.
+
+    Raises InputError, ArtifactError for a teacher of other heads or labels.
+    """
+    sums = {head.name: np.zeros((counts[head.name], len(head.labels)), np.float64) for head in task.heads.values()}
+    voices = {name: np.zeros(counts[name]) for name in task.heads}
+    for n, model in enumerate(models):
+        teach = _served(model, task) if is_artifact(model) else _trained(model, task, device)
+        for start in range(0, len(asked), CHUNK):
+            for head, (logits, numbers) in teach(asked[start : start + CHUNK]).items():
+                sums[head][numbers] += softmax(logits, temperature)
+                voices[head][numbers] += 1
+            progress(n * len(asked) + min(start + CHUNK, len(asked)), len(models) * len(asked), f"asking {model}")
+    if not any(voice.any() for voice in voices.values()):
+        raise InputError(f"{', '.join(map(str, models))}: the teachers know none of {', '.join(task.heads)}")
+    return {head: (sums[head] / np.maximum(voices[head], 1)[:, None]).astype(np.float32) for head in sums}
+
+
+def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float) -> str:
+    """The same for the same teachers, texts and temperature: their answers need not be asked for again."""
+    digest = hashlib.sha256(repr(temperature).encode())
+    for model in models:
+        path = model / (MODEL if is_artifact(model) else "model.safetensors")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for example in asked:
+        digest.update(repr((example.text, example.targets)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _trained(model: Path, task: Task, device: str) -> Teach:
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    pad_id = pad_of(tokenizer, model)
+    own = network.load(model, task.heads).to(device)
+    return lambda asked: predict(own, tokenize(asked, tokenizer, task.max_tokens), pad_id, task.text_pooling)
+
+
+def _served(model: Path, task: Task) -> Teach:
+    artifact = load_artifact(model)
+    check_kind(artifact, "classifier")
+    engine = aligned(OnnxEngine(artifact), task.heads, str(model))
+
+    def teach(asked: Sequence[Example]) -> Answered:
+        return {head: (np.log(np.maximum(of.probabilities, 1e-12)), of.labels)
+                for head, of in score(engine, asked).items()}  # fmt: skip
+
+    return teach
