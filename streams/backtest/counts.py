@@ -38,7 +38,7 @@ def read_counts(path: Path, unread: Unread) -> Iterator[Numbered]:
                 unread.note(row.line, str(error))
                 continue
             for _ in range(count):
-                yield Numbered(number, Line(entity=entity, sentiment="negative"), at)
+                yield Numbered(number, Line(entity=entity, sentiment="negative"), at, number)
                 number += 1
 
 

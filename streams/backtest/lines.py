@@ -38,11 +38,12 @@ class Line(msgspec.Struct, gc=False):
 
 
 class Numbered(NamedTuple):
-    """A line that can be used, its number in the file, its moment."""
+    """A line that can be used, its number in the file, its moment, its place among the lines as they are taken."""
 
     number: int
     line: Line
     at: datetime
+    place: int
 
 
 @dataclass
@@ -88,7 +89,7 @@ def json_lines(source: Source, unread: Unread) -> Iterator[Numbered]:
             line = decoder.decode(text)
             at = line.at if line.entity is not None else line.published_at or line.at
             if type(at) is datetime and at.tzinfo is UTC and line.sentiment is not None and not special(line.entity):
-                yield Numbered(lines.number, line, at)  # nearly all lines go this way
+                yield Numbered(lines.number, line, at, lines.number)  # nearly all lines go this way
                 continue
         except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
             pass  # looked at closely below
@@ -104,7 +105,7 @@ def usable(number: int, make: Callable[[], Line], unread: Unread) -> Iterator[Nu
     """The line that `make` makes, or a note why there is none."""
     try:
         line = make()
-        yield Numbered(number, line, checked(line))
+        yield Numbered(number, line, checked(line), number)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         unread.note(number, str(error) if type(error) is ValueError else reason(error))
 
@@ -150,5 +151,8 @@ def moment(at: datetime | float) -> datetime:
 
 
 def in_time(lines: Iterable[Numbered]) -> list[Numbered]:
-    """All lines by their moments; equal ones stay in the file's order."""
-    return sorted(lines, key=lambda each: each.at)
+    """All lines by their moments; equal ones stay in the file's order. Where they came from holds no more."""
+    taken = sorted(lines, key=lambda each: each.at)
+    for each in taken:
+        each.line.origin = None
+    return [each._replace(place=place) for place, each in enumerate(taken)]

@@ -184,12 +184,12 @@ class Backtest:
 
 
 def sighted(numbered: Numbered, line: Line, sentiment: Sentiment) -> Sighting:
-    """A scored event as its stream sees it; a line without an origin has its number for an offset."""
+    """A scored event as its stream sees it; a line without an origin has its place for an offset."""
     origin, probabilities = line.origin, line.probabilities
     news_id = line.news_id or line.id
     return Sighting(
         0 if origin is None else origin.partition,
-        numbered.number if origin is None else origin.offset,
+        numbered.place if origin is None else origin.offset,
         str(numbered.number if news_id is None or news_id == "" else news_id),
         numbered.at,
         sentiment,

@@ -134,4 +134,4 @@ def news_of(numbered: Numbered) -> News:
 
 def origin_of(numbered: Numbered) -> Origin:
     """Where the news came from; a file is one partition."""
-    return numbered.line.origin or Origin(0, numbered.number)
+    return numbered.line.origin or Origin(0, numbered.place)

@@ -115,7 +115,7 @@ def test_a_backtest_raises_what_the_agents_raise(seed: int, batch: int) -> None:
     run = Backtest(RuleBook(RULES, SECTORS))
     found = []
     for number, scored in enumerate(history, start=1):
-        found += run.take(Numbered(number, Line(), scored.published_at), scored)
+        found += run.take(Numbered(number, Line(), scored.published_at, number), scored)
     live = lived(history, RuleBook(RULES, SECTORS), batch)
     wanted, got = by_id(live), by_id([each.alert for each in found])
     assert len(got) == len(found), "an alert came twice"
@@ -135,7 +135,7 @@ def test_a_backtest_raises_what_the_agents_raise(seed: int, batch: int) -> None:
 
 def event(number: int, at_s: float, sentiment: str = "negative", entity: str = "Nokia", **more: str) -> Numbered:
     line = Line(entity=entity, sentiment=sentiment, **more)  # type: ignore[arg-type]
-    return Numbered(number, line, START + timedelta(seconds=at_s))
+    return Numbered(number, line, START + timedelta(seconds=at_s), number)
 
 
 def ordinary(days: int, seed: int = 1) -> list[tuple[float, str]]:
@@ -181,7 +181,7 @@ def test_a_copy_with_its_origin_changes_nothing() -> None:
     run = Backtest(RuleBook())
     line = Line(entity="Nokia", sentiment="negative", id="a", origin=Origin(1, 7))
     for number in (1, 2):
-        run.take(Numbered(number, line, START))
+        run.take(Numbered(number, line, START, number))
     assert (run.copies, run.streams["Nokia"].live.state.applied) == (1, 1)
 
 
@@ -204,5 +204,5 @@ def test_a_taken_line_of_a_news_goes_to_all_its_entities() -> None:
     run, chance = Backtest(RuleBook()), random.Random(1)
     for number in (1, 2):  # of a new stream one news alone is not believed yet
         scored = news(number, 0.0, {"E0": "negative", "E1": "positive"}, chance)
-        run.take(Numbered(number, Line(), scored.published_at), scored)
+        run.take(Numbered(number, Line(), scored.published_at, number), scored)
     assert {name: stream.live.state.window(HOUR) for name, stream in run.streams.items()} == {"E0": 2, "E1": 0}
