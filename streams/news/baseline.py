@@ -97,9 +97,10 @@ def learned(baseline: Baseline, negatives: list[int], first_hour: int) -> Baseli
 
 def learn(new: Baseline, hour: int, negatives: int) -> None:
     """Let one hour teach `new`, a fresh copy."""
-    level, factor, slot = new.level(), new.factor(hour), hour % 24
+    level, own, slot = new.level(), new.own_dispersion(), hour % 24
+    factor = new.factor(hour, PROFILE_SHRINK * (1.0 + min(1.0, own) * level))
     mean = level * factor
-    dispersion = new.own_dispersion() + 1.0 / (PRIOR_COUNT + new.count)
+    dispersion = own + 1.0 / (PRIOR_COUNT + new.count)
     taken = min(float(negatives), mean + ROBUST * (mean + dispersion * mean * mean) ** 0.5 + 1.0)
     if new.exposure_h >= SETTLED_H:
         new.excess = new.excess * KEEP + (taken - mean) ** 2 - taken
