@@ -11,6 +11,7 @@ from streams.commands.models import (
     finetune,
     import_,
     prune_vocabulary,
+    reproduce,
     search,
     show,
     zoo,
@@ -35,5 +36,6 @@ for verb in (
     show.list_,
     show.show,
     zoo.verify,
+    reproduce.command,
 ):
     command.add_command(verb)
