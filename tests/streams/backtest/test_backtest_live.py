@@ -49,8 +49,7 @@ def test_a_backtest_of_what_a_worker_saw_raises_the_workers_alerts(kafka_setting
     assert unread.count == 0
     assert {each.status for each in found} == {"opened", "grew", "resolved"}
     assert {each.entity for each in found} >= {"E50", "E51"}
-    assert sorted(by_id(found).items()) == sorted(by_id(live).items())
-
-
-def by_id(alerts: list[Alert]) -> dict[str, bytes]:
-    return {each.id: msgspec.json.encode(each) for each in alerts}
+    got, wanted = ({each.id: msgspec.to_builtins(each) for each in alerts} for alerts in (found, live))
+    assert got.keys() == wanted.keys()
+    for id_, alert in wanted.items():
+        assert got[id_] == alert
