@@ -80,10 +80,11 @@ def _opening(manifest: Mapping[str, Any], what: str) -> str:
 def _learned_from(manifest: Mapping[str, Any]) -> str:
     data, base = manifest["data"], manifest["base"]
     skipped = "; ".join(f"{where}: {n}" for where, n in manifest["skipped"].items()) or "none"
+    cited = "; ".join(f"{d['name']}: {d['cite']}" for d in data if d["cite"])
     return _joined(
         "## Learned from",
         _table(["data", "use", "questions", "license"], [[d["name"], d["use"], d["rows"], d["license"]] for d in data]),
-        "Sets: " + "; ".join(f"{d['name']}: {d['cite']}" for d in data if d["cite"]) + ".",
+        *([f"Sets: {cited}."] if cited else []),
         f"Base: {base['name']} ({base['license']}), a vocabulary of {base['vocabulary']} pieces.",
         f"Rows skipped: {skipped}.",
     ).rstrip("\n")
