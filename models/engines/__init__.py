@@ -1,7 +1,8 @@
 """The engine contract: requests in, logits' probabilities out. It knows nothing of Kafka and no sibling.
 
 An engine encodes (tokenizes) and infers in two calls, so that the two stages can be measured apart and batches
-can be bounded by tokens. Engines that ship: `onnx` (CPU) and `fake` (deterministic, for tests).
+can be bounded by tokens. Engines of this contract that ship: `onnx` (CPU) and `fake` (deterministic, for tests); beside
+it stand `reader` (spans of passages) and `encoder` (vectors), which have contracts of their own.
 """
 
 from collections.abc import Mapping, Sequence
