@@ -37,7 +37,8 @@ def card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         f" {manifest['base']['vocabulary']} pieces before fine-tuning.",
         "Rows skipped: " + ("; ".join(f"{where}: {n}" for where, n in manifest["skipped"].items()) or "none") + ".",
         "## Measured",
-        "The int8 model as served (same tokenizer, engine, batches), on texts never used for training or any choice.",
+        f"The {_precision(manifest)} model as served (same tokenizer, engine, batches), on texts never used for"
+        " training or any choice.",
         _headline_table(manifest["metrics"]["test"]),
     ]
     told = manifest["metrics"]["test"].get("abstention")
@@ -87,9 +88,14 @@ def imported_card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str
 def _summary(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     heads = [f"- `{name}` ({head['on']}): {', '.join(head['labels'])}" for name, head in config["heads"].items()]
     return [
-        f"Made {manifest['created_at'][:10]}. Static int8 ONNX; texts are cut at {config['max_tokens']} tokens.",
+        f"Made {manifest['created_at'][:10]}. {_precision(manifest).capitalize()} ONNX; texts are cut at"
+        f" {config['max_tokens']} tokens.",
         "\n".join(heads),
     ]
+
+
+def _precision(manifest: Mapping[str, Any]) -> str:
+    return "static int8" if manifest["quantization"]["losses"] else "float32"
 
 
 def _headline_table(test: Mapping[str, Any]) -> str:
@@ -126,6 +132,8 @@ def _abstention(told: Mapping[str, Any]) -> str:
 
 
 def _quantization(told: Mapping[str, Any]) -> list[str]:
+    if not told["losses"]:
+        return [f"{told['scheme']}; 'gretchen models quantize' makes it int8.".capitalize()]
     rows = [[loss["head"], loss["metric"], loss["before"], loss["after"]] for loss in told["losses"]]
     forced = [f"**Written with --force in spite of:** {'; '.join(told['faults'])}."] if told["faults"] else []
     return [f"{told['scheme']}, calibrated on {told['calibration_texts']} training texts. On dev:",

@@ -39,6 +39,8 @@ SCHEME = (
     "static int8: u8 activations (min-max, smoothed before the feed-forward), s8 weights of 7 bits per output channel,"
     " int8 word embeddings per row"
 )
+FLOAT32 = "float32, not quantized"
+KEPT_WEIGHTS, KEPT_CONFIG = "model.safetensors", "bert.json"  # what 'quantize' goes on from
 BASE_LICENSES = {"all-MiniLM-L6-v2": "Apache-2.0", "all-mpnet-base-v2": "Apache-2.0"}
 Files = dict[str, bytes]
 Say = Callable[[str], None]
@@ -46,39 +48,25 @@ Say = Callable[[str], None]
 
 def export(
     task: Task, corpus: Corpus, measured: Corpus, run: Path, out: Path, *,
-    version: str, base: str, commands: list[str], force: bool = False, report: bool = False,
+    version: str, base: str, commands: list[str], force: bool = False, report: bool = False, precision: str = "int8",
     say: Say = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the artifact to `out` and return its manifest; with `report` its whole report is part of it. Raises
-    GateRefused, InputError.
+    """Write the artifact to `out` and return its manifest; with `report` its whole report is part of it. With
+    `precision` float32 nothing is quantized and the weights are kept beside. Raises GateRefused, InputError.
     """
     weights, bert = _weights(run)
-    heads = {name: len(head.labels) for name, head in task.heads.items()}
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
-    items = tokenize(sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
-    say(f"measuring activation ranges on {len(items)} training texts")
-    ranges = quantize.measure_ranges(weights, bert, heads, items)
-
     config = config_of(task, tokenizer)
     pieces = tokenizer.get_vocab_size()
     files: Files = {"tokenizer.json": (run / "tokenizer.json").read_bytes()}
-    build = {"float32": graph.build(weights, bert, heads), "int8": graph.build(weights, bert, heads, ranges)}
-    dev = {name: model_dev(task, config, files, model, corpus, say) for name, model in build.items()}
-    losses = [
-        quantize.compare(
-            name,
-            task.heads[name].metric,
-            *(evaluate.report(dev[kind][name], task.heads[name].labels) for kind in ("float32", "int8")),
-        )
-        for name in dev["int8"]
-    ]
-    for loss in losses:
-        say(f"{loss.head} {loss.metric} on dev: float32 {loss.before:.4f}, int8 {loss.after:.4f}")
-    faults = quantize.check_gate(losses, force=force)
-
-    for name, scored in dev["int8"].items():
+    if precision == "float32":
+        model, dev, told = unquantized(task, corpus, weights, bert, config, files, say)
+        files |= {KEPT_WEIGHTS: (run / "model.safetensors").read_bytes(), KEPT_CONFIG: _json(bert)}
+    else:
+        model, dev, told = quantized(task, corpus, weights, bert, config, files, tokenizer, say, force=force)
+    for name, scored in dev.items():
         config["heads"][name]["temperature"] = evaluate.fit_temperature(scored)
-    files["model.onnx"] = build["int8"].SerializeToString()
+    files["model.onnx"] = model.SerializeToString()
     manifest = {
         "name": task.name,
         "version": version,
@@ -86,10 +74,7 @@ def export(
         "base": {"name": base, "license": BASE_LICENSES.get(base, "see the base"), "vocabulary": pieces},
         "data": data_of(task, corpus, measured),
         "skipped": {f"{source}, {reason}": n for (source, reason), n in sorted(corpus.skipped.items())},
-        "quantization": {
-            "scheme": SCHEME, "calibration_texts": len(items), "faults": faults, "forced": bool(faults),
-            "losses": [asdict(loss) for loss in losses],
-        },
+        "quantization": told,
         "recipe": recipe_of(run, commands),
     }  # fmt: skip
     threshold = None
@@ -111,6 +96,46 @@ def export(
         add_report(manifest, config, files, sets, evaluate.by_source(corpus.examples["dev"]), say)
     write_artifact(out, config, files, manifest)
     return manifest
+
+
+Built = tuple[onnx.ModelProto, dict[str, evaluate.Scored], dict[str, Any]]
+"""The model to serve, what it says about dev, and what the manifest says of its quantization."""
+
+
+def quantized(
+    task: Task, corpus: Corpus, weights: Mapping[str, graph.Floats], bert: Mapping[str, Any], config: dict[str, Any],
+    files: Files, tokenizer: Tokenizer, say: Say, *, force: bool,
+) -> Built:  # fmt: skip
+    """Int8, calibrated on training texts, judged against float32 on dev. Raises GateRefused."""
+    heads = {name: len(head.labels) for name, head in task.heads.items()}
+    items = tokenize(sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
+    say(f"measuring activation ranges on {len(items)} training texts")
+    ranges = quantize.measure_ranges(weights, bert, heads, items)
+    build = {"float32": graph.build(weights, bert, heads), "int8": graph.build(weights, bert, heads, ranges)}
+    dev = {name: model_dev(task, config, files, model, corpus, say) for name, model in build.items()}
+    losses = [
+        quantize.compare(
+            name,
+            task.heads[name].metric,
+            *(evaluate.report(dev[kind][name], task.heads[name].labels) for kind in ("float32", "int8")),
+        )
+        for name in dev["int8"]
+    ]
+    for loss in losses:
+        say(f"{loss.head} {loss.metric} on dev: float32 {loss.before:.4f}, int8 {loss.after:.4f}")
+    faults = quantize.check_gate(losses, force=force)
+    told = {"scheme": SCHEME, "calibration_texts": len(items), "faults": faults, "forced": bool(faults),
+            "losses": [asdict(loss) for loss in losses]}  # fmt: skip
+    return build["int8"], dev["int8"], told
+
+
+def unquantized(
+    task: Task, corpus: Corpus, weights: Mapping[str, graph.Floats], bert: Mapping[str, Any], config: dict[str, Any],
+    files: Files, say: Say,
+) -> Built:  # fmt: skip
+    model = graph.build(weights, bert, {name: len(head.labels) for name, head in task.heads.items()})
+    told = {"scheme": FLOAT32, "calibration_texts": 0, "faults": [], "forced": False, "losses": []}
+    return model, model_dev(task, config, files, model, corpus, say), told
 
 
 def add_report(

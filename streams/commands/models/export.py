@@ -24,18 +24,24 @@ from streams.commands.models.reports import print_reports
     "--report/--no-report", default=True, show_default=True,
     help="The whole report and its pictures in the artifact (classifiers).",
 )  # fmt: skip
+@click.option(
+    "--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True,
+    help="float32 keeps the weights beside, for 'quantize' (classifiers).",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Write it even if int8 lost too much; the manifest says so.")
 def command(
     run: Path, task: str, data: Path, out: Path, version: str, base_name: str, recipe: tuple[str, ...], report: bool,
-    force: bool,
+    precision: str, force: bool,
 ) -> None:  # fmt: skip
-    """Turn RUN (finetune's OUT) into an int8 artifact, measured as served, with its card."""
+    """Turn RUN (finetune's OUT) into an artifact, int8 by default, measured as served, with its card."""
     declared, corpus, measured = load_any(task, data)
     try:
         write = exporter(declared.kind)
     except ImportError as error:
         raise train_missing(error) from None
-    options = {"report": report} if declared.kind == "classifier" else {}
+    if precision != "int8" and declared.kind != "classifier":
+        raise click.UsageError(f"--precision {precision} is for classifiers; {declared.name} is a {declared.kind}'s")
+    options = {"report": report, "precision": precision} if declared.kind == "classifier" else {}
     manifest = write(
         declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force, **options,
         commands=[*recipe, own_command(sys.argv[1:])],
