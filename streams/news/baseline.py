@@ -66,13 +66,24 @@ class Baseline(msgspec.Struct, array_like=True, omit_defaults=True):
 
     def expected(self, from_s: float, to_s: float) -> float:
         """Negatives expected between two moments."""
-        total, level, weight = 0.0, self.level(), PROFILE_SHRINK * self.inflation()
-        while from_s < to_s:
-            hour = int(from_s // 3600)
-            end_s = min(to_s, (hour + 1) * 3600.0)
-            total += level * self.factor(hour, weight) * (end_s - from_s) / 3600
-            from_s = end_s
-        return total
+        return self.expectations((to_s - from_s,), to_s)[0]
+
+    def expectations(self, spans_s: tuple[float, ...], to_s: float) -> list[float]:
+        """Negatives expected in each of several windows up to a moment."""
+        level, weight = self.level(), PROFILE_SHRINK * self.inflation()
+        by_hour, due, found = self.by_hour, self.due_by_hour, []
+        for span_s in spans_s:
+            total, from_s = 0.0, to_s - span_s
+            while from_s < to_s:
+                hour = int(from_s // 3600)
+                end_s = (hour + 1) * 3600.0
+                if end_s > to_s:
+                    end_s = to_s
+                factor = (by_hour[hour % 24] + weight) / (due[hour % 24] + weight) if by_hour else 1.0
+                total += level * factor * (end_s - from_s) / 3600
+                from_s = end_s
+            found.append(total)
+        return found
 
 
 def learned(baseline: Baseline, negatives: list[int], first_hour: int) -> Baseline:

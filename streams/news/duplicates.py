@@ -40,7 +40,7 @@ def fingerprint(news_id: str) -> int:
 
 def signature(text: str) -> bytes:
     """16 bytes that are alike for texts of like words, then 4 that are equal for equal figures."""
-    words = WORDS.findall(CREDIT.sub("", text).casefold())
+    words = WORDS.findall(CREDIT.sub("", text).casefold()) if text else None
     if not words:
         return b""
     figures = crc32(" ".join(FIGURES.findall(text)).encode())
@@ -85,12 +85,14 @@ class Memory:
         """Remember one more, and forget the oldest past the bound or a day before `clock_s`."""
         self.seen.append(one)
         self._marks[one.mark] = one
-        for start in range(0, len(one.text) and VALUES, BAND):
-            self._bands[start, one.text[start : start + BAND]] = one
+        if one.text:
+            for start in range(0, VALUES, BAND):
+                self._bands[start, one.text[start : start + BAND]] = one
         while len(self.seen) > REMEMBERED or (self.seen and self.seen[0].at_s < clock_s - WITHIN_S):
             gone = self.seen.popleft()
             if self._marks.get(gone.mark) is gone:
                 del self._marks[gone.mark]
-            for start in range(0, len(gone.text) and VALUES, BAND):
-                if self._bands.get((start, gone.text[start : start + BAND])) is gone:
-                    del self._bands[start, gone.text[start : start + BAND]]
+            if gone.text:
+                for start in range(0, VALUES, BAND):
+                    if self._bands.get((start, gone.text[start : start + BAND])) is gone:
+                        del self._bands[start, gone.text[start : start + BAND]]

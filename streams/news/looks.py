@@ -50,9 +50,8 @@ def count_looks(
     surprise, and a tail takes its time."""
     end_s, baseline, unusual = (state.head + 1) * BUCKET_S, detector.baseline, []
     dispersion = -1.0
-    for span_s in windows_s:
+    for span_s, expected in zip(windows_s, baseline.expectations(windows_s, end_s), strict=True):
         counted = state.window(span_s) if kind == "negatives" else state.volume(span_s)
-        expected = baseline.expected(end_s - span_s, end_s)
         if counted <= expected:
             continue
         if dispersion < 0.0:

@@ -135,9 +135,10 @@ class WindowState(msgspec.Struct, kw_only=True, omit_defaults=True):
         return sum(chosen) - sum(chosen[TONE::COLUMNS])
 
     def _buckets(self, seconds: float) -> tuple[int, list[int]]:
-        for width_s, most, counts in ((BUCKET_S, FINE, self.fine), (3600, HOURS, self.hours)):
-            if seconds <= width_s * most:
-                return -(-int(seconds) // width_s), counts
+        if seconds <= BUCKET_S * FINE:
+            return -(-int(seconds) // BUCKET_S), self.fine
+        if seconds <= 3600 * HOURS:
+            return -(-int(seconds) // 3600), self.hours
         return min(DAYS, -(-int(seconds) // 86_400)), self.days
 
 
@@ -170,7 +171,8 @@ def decode_state(value: bytes | msgspec.Raw) -> WindowState:
 def seconds(at: datetime) -> float:
     """Seconds since 1970; a time without a zone is taken as UTC; the ends of the calendar are clipped."""
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(LATEST_S, max(EARLIEST_S, at.timestamp()))
+    at_s = at.timestamp()
+    return at_s if EARLIEST_S <= at_s <= LATEST_S else min(LATEST_S, max(EARLIEST_S, at_s))
 
 
 def moment(at_s: float) -> datetime:
@@ -310,9 +312,14 @@ def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
         move_clock(state, at_s, bucket)
     column, tone = mention.column, round(100 * mention.tone)
     if bucket == state.head:  # nearly always
-        for counts in (state.fine, state.hours, state.days):
-            counts[column - COLUMNS] += 1
-            counts[TONE - COLUMNS] += tone
+        fine, hours, days, place = state.fine, state.hours, state.days, column - COLUMNS
+        fine[place] += 1
+        hours[place] += 1
+        days[place] += 1
+        if tone:
+            fine[TONE - COLUMNS] += tone
+            hours[TONE - COLUMNS] += tone
+            days[TONE - COLUMNS] += tone
     else:
         count_past(state, bucket, column, tone)
     age_s = state.clock_s - at_s
