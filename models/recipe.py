@@ -13,8 +13,8 @@ from models.errors import InputError
 
 VERBS = ("prune-vocabulary", "finetune", "search", "distil", "average", "export", "quantize", "import")
 TASK_FIRST = ("prune-vocabulary", "finetune", "search", "distil")  # verbs whose first argument is the task
-PATHS = ("--base", "--data", "--out", "--teacher", "--unlabelled", "--calibrate")
-THERE = ("--data", "--teacher", "--unlabelled", "--calibrate")  # a base may be a name on the hub
+PATHS = ("--base", "--data", "--out", "--teacher", "--unlabelled", "--calibrate", "--without-doubted")
+THERE = ("--data", "--teacher", "--unlabelled", "--calibrate", "--without-doubted")  # a base may be a name on the hub
 UNWANTED = ("--track",)  # tells others of the run, and changes nothing in it
 
 

@@ -6,6 +6,7 @@ from streams.commands.models import (
     average,
     compare,
     distil,
+    doubt,
     evaluate,
     export,
     finetune,
@@ -27,6 +28,7 @@ def command() -> None:
 for verb in (
     prune_vocabulary.command,
     finetune.command,
+    doubt.command,
     search.command,
     distil.command,
     average.command,

@@ -44,11 +44,12 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--share", "shares", multiple=True, metavar="SET=SHARE", help="Train on this share of a set; may be repeated."
 )
+@click.option("--without-doubted", "doubted", type=PATH, help="Leave out the labels of a file of 'doubt'.")
 def command(
     task: str, teachers: tuple[Path, ...], layers: int | None, base: str | None, data: Path, out: Path,
     unlabelled: tuple[Path, ...], column: str, encoding: str, temperature: float, soft_share: float, resume: bool,
     weighted: tuple[str, ...], threads: int | None, device: str, track: tuple[str, ...], without_pairs: bool,
-    shares: tuple[str, ...], **options: Any,
+    shares: tuple[str, ...], doubted: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Train a student of fewer LAYERS for TASK by what TEACHERs say and by the labels; the best epoch on dev is kept.
 
@@ -56,7 +57,9 @@ def command(
     """
     from models.errors import InputError
 
-    declared, corpus, measured = load_any(task, data, without_pairs=without_pairs, shares=parse_shares(shares))
+    declared, corpus, measured = load_any(
+        task, data, without_pairs=without_pairs, shares=parse_shares(shares), doubted=doubted
+    )
     if declared.kind != "classifier":
         raise InputError(f"task {declared.name} is of kind {declared.kind}; only classifiers are distilled")
     training = training_of(declared, weighted, options)

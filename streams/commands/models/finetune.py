@@ -33,6 +33,9 @@ from streams.commands.models.training_options import (
 @click.option(
     "--share", "shares", multiple=True, metavar="SET=SHARE", help="Train on this share of a set; may be repeated."
 )
+@click.option(
+    "--without-doubted", "doubted", type=click.Path(path_type=Path), help="Leave out the labels of a file of 'doubt'."
+)
 def command(
     task: str,
     base: str,
@@ -45,13 +48,16 @@ def command(
     track: tuple[str, ...],
     without_pairs: bool,
     shares: tuple[str, ...],
+    doubted: Path | None,
     **options: Any,
 ) -> None:
     """Fine-tune BASE on TASK (a shipped task's name or a .toml); the best epoch on dev is kept.
 
     Options that are not given are the task's [training]. Ctrl-C saves a checkpoint.
     """
-    declared, corpus, _ = load_any(task, data, without_pairs=without_pairs, shares=parse_shares(shares))
+    declared, corpus, _ = load_any(
+        task, data, without_pairs=without_pairs, shares=parse_shares(shares), doubted=doubted
+    )
     training = training_of(declared, weighted, options)
     try:
         from models.bases import directory_of

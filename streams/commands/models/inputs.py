@@ -29,12 +29,17 @@ def load(task: str, data: Path) -> "tuple[Task, Corpus, Corpus]":
 
 
 def load_any(
-    task: str, data: Path, *, without_pairs: bool = False, shares: "Mapping[str, float]" = MappingProxyType({})
-) -> "tuple[Task, Any, Any]":
-    """The same of any kind: two of Corpus for a classifier, two of Questions for a reader or an encoder."""
+    task: str, data: Path, *, without_pairs: bool = False, shares: "Mapping[str, float]" = MappingProxyType({}),
+    doubted: Path | None = None,
+) -> "tuple[Task, Any, Any]":  # fmt: skip
+    """The same of any kind: two of Corpus for a classifier, two of Questions for a reader or an encoder.
+
+    The labels in the file `doubted` are left out of what is learned.
+    """
     from dataclasses import replace
 
     from models.data import load_corpus
+    from models.doubted import read_doubted, without_doubted
     from models.questions import load_questions
     from models.tasks import load_task
 
@@ -50,11 +55,16 @@ def load_any(
         for source in declared.sources
     )
     declared = replace(declared, sources=sources)
+    if doubted and declared.kind != "classifier":
+        raise InputError(f"task {declared.name} is of kind {declared.kind}; only a classifier's labels are doubted")
+    loaded = replace(declared, sources=tuple(replace(s, paired=0.0) for s in sources)) if doubted else declared
     try:
         read = load_corpus if declared.kind == "classifier" else load_questions
-        corpora: list[Any] = [read(declared, data, use=use) for use in ("train", "measure")]
+        corpora: list[Any] = [read(loaded, data, use=use) for use in ("train", "measure")]
     except ImportError as error:
         raise train_missing(error) from None
+    if doubted:
+        without_doubted(corpora[0], read_doubted(doubted), declared.heads, sources)
     for corpus in corpora:
         for line in corpus.notes():
             click.echo(line, err=True)
