@@ -134,7 +134,7 @@ function markCurrent(node, current) {
 
 function unusual(item) {
   if (item.z < UNUSUAL) return null;
-  return el("span", { class: "flag hot", title: `${item.negatives} negative, ${item.expected} usual` }, `z ${item.z.toFixed(1)}`);
+  return el("span", { class: "flag hot", title: `${item.negatives} negative, ${item.expected} usual` }, item.z < 10 ? `z ${item.z.toFixed(1)}` : "z ≥ 10");
 }
 
 /** The verdicts of the window at hand, as a bar and in words. */
