@@ -63,7 +63,7 @@ class Backtest:
         self.grouped = any(rule.scope != "entity" for rule in book.rules)
         self.streams: dict[str, Stream] = {}
         self.groups: dict[str, Stream | None] = {}  # None: no rule watches it
-        self.events = self.copies = 0
+        self.lines = self.events = self.copies = 0
         self.first_s: float | None = None  # the first moment that was believed
         self.clock_s = EARLIEST_S  # and the latest
         self._open: dict[str, Stream] = {}
@@ -73,6 +73,7 @@ class Backtest:
 
     def take(self, numbered: Numbered, scored: ScoredNews | None = None) -> Sequence[Told]:
         """Alerts that one line brings about; `scored`: the verdicts of a line that is a news."""
+        self.lines += 1
         if scored is not None:
             return self.take_news(scored)
         line = numbered.line

@@ -25,6 +25,8 @@ from streams.backtest.results import Account, Tally, account, as_json, sentences
 from streams.backtest.running import Backtest, Told
 from streams.backtest.scoring import Model, Taken, score_lines
 from streams.backtest.sensitivity import multiplied, row, try_others
+from streams.news.rules import RuleBook
+from streams.news.score import TOPIC
 from streams.news.watchlist import load_watchlist
 from streams.news.windows import seconds
 from streams.rules_file import load_rules
@@ -90,8 +92,10 @@ def command(
     paths = count_files(Path(file)) if counts else []
     unread = Unread()
 
+    topics = model_topics(load_rules(rules_path, sectors, must_exist=must_exist), settings)
+
     def new_run(factor: float = 1.0) -> Backtest:
-        book = load_rules(rules_path, sectors, must_exist=must_exist)
+        book = load_rules(rules_path, sectors, topics, must_exist=must_exist)
         return Backtest(book if factor == 1.0 else multiplied(book, factor))
 
     run, tally, kept = new_run(), Tally(), list[Told]()
@@ -100,12 +104,10 @@ def command(
     gc.freeze()  # of all that is there now nothing becomes garbage: the collector need not look at it again
     with ExitStack() as stack:
         if counts:
-            events: Iterable[Taken] = (
-                Taken(each, None) for each in heapq.merge(*(read_counts(p, unread) for p in paths), key=at_of)
-            )
+            events = counted(paths, unread)
         else:
             source = stack.enter_context(open_source(file, format_, encoding))
-            lines: Iterable[Numbered] = shown(read_lines(source, unread), source, stack)
+            lines = shown(read_lines(source, unread), source, stack)
             model = Model(lambda: load_model(settings, chosen), settings.max_text_chars)
             events = score_lines(in_time(lines) if sort_ else lines, model, unread)
         write = sys.stdout.buffer.write
@@ -115,7 +117,7 @@ def command(
             if report:
                 kept.append(told)
         sys.stdout.buffer.flush()
-    if unread.count and not run.events:
+    if unread.count and not run.lines:
         raise InputError(f"{file}: none of {unread.count:,} lines could be read; {'; '.join(unread.first)}")
 
     def judged(opened_s: dict[str, list[float]]) -> list[Measured]:
@@ -131,8 +133,19 @@ def command(
     tell(told_account, json_summary)
 
 
-def at_of(numbered: Numbered) -> datetime:
-    return numbered.at
+def model_topics(book: RuleBook, settings: Settings) -> tuple[str, ...]:
+    """The model's topics, where a rule shares a budget out to them; the model need not be there otherwise."""
+    if not any(rule.budget and rule.scope == "topic" for rule in book.rules):
+        return ()
+    from models.artifact import load_artifact
+
+    return load_artifact(settings.news_model).config.heads[TOPIC].labels
+
+
+def counted(paths: list[Path], unread: Unread) -> Iterator[Taken]:
+    """The negatives of all files together, by time."""
+    merged: Iterable[Numbered] = heapq.merge(*(read_counts(path, unread) for path in paths), key=lambda each: each.at)
+    return (Taken(each, None) for each in merged)
 
 
 def alerts(
@@ -162,13 +175,13 @@ def shown(lines: Iterable[Numbered], source: Source, stack: ExitStack) -> Iterat
     bar = stack.enter_context(Progress(*columns, console=console, transient=True))
     task = bar.add_task(source.name, total=source.size_bytes)
 
-    def counted() -> Iterator[Numbered]:
+    def told_of() -> Iterator[Numbered]:
         for count, each in enumerate(lines):
             if count % SHOWN_EVERY == 0:
                 bar.update(task, completed=source.position())
             yield each
 
-    return counted()
+    return told_of()
 
 
 def measured(
@@ -176,11 +189,11 @@ def measured(
     opened_s: dict[str, list[float]],
     run: Backtest,
     file: Path,
-    counted: list[Path],
+    count_paths: list[Path],
 ) -> list[Measured]:
     """Each labelled entity or file with its openings."""
-    if counted:
-        found = [(path, labels_of(labels, str(path), path.name, path.stem)) for path in counted]
+    if count_paths:
+        found = [(path, labels_of(labels, str(path), path.name, path.stem)) for path in count_paths]
         return [
             measure(path.name, count_rows(path), spans, opened_s.get(path.stem, []))
             for path, spans in found

@@ -191,6 +191,24 @@ def test_raw_news_are_scored_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (account(result)["events"], account(result)["unreadable"]) == (100, 1)
 
 
+def test_news_that_name_nobody_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gazetteer = Gazetteer((Entity("Nokia", "Nokia"),))
+    monkeypatch.setattr(backtest, "load_model", lambda settings, watchlist: (FakeEngine.news(), gazetteer))
+    raw = {"published_at": "2026-01-01T00:00:00Z", "text": "Rain tomorrow"}
+    result = call(write(tmp_path / "raw.jsonl", [raw, "nope"]), "--json-summary")
+    assert (result.exit_code, account(result)["events"], account(result)["unreadable"]) == (0, 0, 1)
+
+
+def test_a_budget_is_shared_out_over_the_models_topics(history: Path, tmp_path: Path) -> None:
+    rules = write(tmp_path / "rules.yaml", ["rules:", "  - {name: t, watch: topic, kind: volume, budget: 10}"])
+    settings = backtest.load_settings({})
+    book = backtest.load_rules(rules, {}, must_exist=True)
+    topics = backtest.model_topics(book, settings)
+    assert len(topics) > 1
+    assert backtest.load_rules(rules, {}, topics).rules[0].surge.false_alarms == pytest.approx(10 / len(topics))
+    assert backtest.model_topics(backtest.RuleBook(), settings) == ()
+
+
 class Tags(HTMLParser):
     """What a browser would make of a page."""
 
