@@ -1,6 +1,8 @@
 """A stream's past as the browser draws it: 48 hours, 30 days, its headlines. Read on demand, a few at a time."""
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from streams.web.views import View, evidence_view, label, trim
 
 HOURS_SHOWN, DAYS_SHOWN = 48, 30
 AT_ONCE = 2
-FRESH_S = 5.0
+FRESH_S = 30.0
 KEPT = 64
 
 
@@ -74,9 +76,35 @@ class Archive:
             known = self.views.get(key)
             if known and time.monotonic() - known[0] < FRESH_S:
                 return known[1]
-            state = await asyncio.to_thread(self.read, key)
+            state = await in_daemon(self.read, key)
             view = None if state is None else history_view(state)
             self.views.pop(key, None)
             self.views[key] = (time.monotonic(), view)
             trim(self.views, KEPT)
             return view
+
+
+async def in_daemon(read: Callable[[str], WindowState | None], key: str) -> WindowState | None:
+    """`read(key)` in a thread that the process does not wait for at its end, as it does for asyncio's own."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[WindowState | None] = loop.create_future()
+
+    def settle(state: WindowState | None, error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if error:
+            done.set_exception(error)
+        else:
+            done.set_result(state)
+
+    def run() -> None:
+        state, error = None, None
+        try:
+            state = read(key)
+        except Exception as raised:  # noqa: BLE001 - whatever it is, it belongs to who waits
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, state, error)
+
+    threading.Thread(target=run, name="history", daemon=True).start()
+    return await done

@@ -64,7 +64,9 @@ class LivePage:
         self.loop = asyncio.get_running_loop()
         registry = CollectorRegistry()
         measure(self.hub, registry)
-        app = create_app(self.hub, Reach(self.ask, self.act, self.read), "127.0.0.1", self.allowance, registry)
+        app = create_app(
+            self.hub, Reach(self.ask, self.act, lambda key: self.read(key)), "127.0.0.1", self.allowance, registry
+        )
         self.server = Server(app, self.hub)
         pumping = asyncio.create_task(pump(self.hub, 0.05))
         self.loop.call_soon(self.running.set)

@@ -7,7 +7,8 @@ import { counts } from "./market.js";
 import { mark, sparkline, spoken, tone } from "./marks.js";
 import { headlineNode } from "./headlines.js";
 
-const AGAIN_MS = 15000; // how old a history may be while news comes in
+const AGAIN_MS = 60000; // how old a history may be while news comes in
+const RETRY_MS = 10000;
 const SHOWN = 30;
 const SCOPES = { entity: "", topic: "Topic", sector: "Sector", all: "Everything that came in" };
 
@@ -34,7 +35,7 @@ export class Profile {
 
   /** Reads the history anew when there is news; called with every message and every second. */
   async refresh() {
-    if (this.key === null || document.hidden || performance.now() - this.askedAt < AGAIN_MS) return;
+    if (this.key === null || document.hidden || performance.now() - this.askedAt < (this.past ? AGAIN_MS : RETRY_MS)) return;
     const item = this.known(this.key);
     if (this.past && this.readFor === item?.at) return;
     this.askedAt = performance.now();

@@ -278,6 +278,20 @@ def test_the_first_headline_of_a_stream_is_shown_before_a_second_confirms_its_ti
     assert live.states["acme"].fine == []  # the state itself is left as it was
 
 
+def test_a_history_that_takes_forever_holds_up_neither_the_page_nor_its_end() -> None:
+    asked, never = threading.Event(), threading.Event()
+    with LivePage() as live:
+        live.read = lambda key: asked.set() or never.wait() or None  # type: ignore[method-assign,func-returns-value]
+        with contextlib.suppress(httpx.TimeoutException):
+            httpx.get(live.url + "api/streams/acme", timeout=1)
+        assert asked.is_set()
+        assert httpx.get(live.url + "healthz").status_code == 200
+        live.server.should_exit = True
+        live.thread.join(20)
+        assert not live.thread.is_alive()
+    never.set()
+
+
 def test_a_stream_that_nobody_spoke_of_and_a_broker_that_is_away_are_said(live: LivePage) -> None:
     assert httpx.get(live.url + "api/streams/nobody").status_code == 404
     live.broken = True

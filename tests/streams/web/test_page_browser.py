@@ -428,6 +428,27 @@ def test_hundreds_of_updates_a_second_cost_a_frame_no_more_than_what_it_shows(ch
     page.close()
 
 
+def test_a_page_that_is_open_follows_its_stream_and_no_other(open_page: Callable[..., Any], live: LivePage) -> None:
+    live.do(fill_watchlist)
+    with_history(live, "wild")
+    page = open_page()
+    page.locator(".entity a", has_text="Wild").click()
+    expect(page.locator("#profile-charts .history")).to_have_count(2)
+    live.do(lambda board: board.add_summary(summary("Wild", 9, 0.77, 60)))
+    headline(live, "w", "Wild again", "positive", {"Wild": "positive"}, at=NOON + timedelta(hours=1))
+    headline(live, "c", "Calm again", "positive", {"Calm": "positive"})
+    live.do(lambda board: board.add_alert(alert("Wild", texts=())))
+    expect(page.locator("#profile-figures")).to_contain_text("+0.77")
+    expect(page.locator("#profile-headlines .said")).to_have_text(["Wild again", "Bad"])
+    expect(page.locator("#profile-alerts .line")).to_have_count(1)
+    page.locator("#profile-mute").select_option("1h")
+    expect(page.locator("#profile-muted")).to_contain_text("Muted until")
+    page.locator("#profile-unmute").click()
+    expect(page.locator("#profile-mute")).to_be_visible()
+    assert [act.entity for act in live.acted] == ["wild", "wild"]
+    assert page.evaluate(NAMELESS) == []
+
+
 def test_a_page_without_a_history_says_why_and_shows_what_there_is(
     open_page: Callable[..., Any], live: LivePage, chromium: Any
 ) -> None:
@@ -435,7 +456,7 @@ def test_a_page_without_a_history_says_why_and_shows_what_there_is(
     page = chromium.new_page()
     page.goto(live.url + "#/entity/wild")
     expect(page.locator("#profile-charts")).to_contain_text("No history: no table has a history of this name yet.")
-    assert "−0.60" in page.locator("#profile-figures").inner_text()
+    expect(page.locator("#profile-figures")).to_contain_text("−0.60")
     page.close()
 
 
