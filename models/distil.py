@@ -99,12 +99,14 @@ class Distilling(Classifying):
         ]
         self._train = tokenize(both, Tokenizer.from_file(str(base / "tokenizer.json")), task.max_tokens)
         self.size = len(self._train)
-        self._soft: dict[str, torch.Tensor] = {}
+        self._key = teachers.key_of(models, self._asked, softness.temperature)
+        self._soft = self._read()  # before a run that begins again is swept away
 
     def epoch(self, texts_a_step: int, seed: int) -> Sequence[Sequence[Item]]:
-        if not self._soft:  # not before: the run's directory is made by then
-            device = self._around.device
-            self._soft = {head: table.to(device) for head, table in self._answers().items()}
+        if not self._soft:
+            self._soft = self._ask()
+        if not self._kept.exists():  # not before: the run's directory is made by then
+            self._write()
         return shuffled(self._train, texts_a_step, seed)
 
     def loss(self, texts: Sequence[Item]) -> tuple[torch.Tensor, float]:
@@ -120,29 +122,34 @@ class Distilling(Classifying):
             loss, weight = loss + (1 - share) * of_labels, weight + (1 - share) * counted
         return loss, weight
 
-    def _answers(self) -> dict[str, torch.Tensor]:
-        """The teachers', as this run kept them, or asked for now and kept: asking may take longer than an epoch."""
-        key = teachers.key_of(self._models, self._asked, self._softness.temperature)
+    def _read(self) -> dict[str, torch.Tensor]:
+        """The teachers' answers as this run, or the one before in its place, kept them; none if they are of others."""
         try:
-            with safe_open(self._kept, "pt") as file:
-                if file.metadata().get("key") == key:
+            with safe_open(self._kept, "pt", device=self._around.device) as file:
+                if file.metadata().get("key") == self._key:
                     return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError):
             pass
+        self._kept.unlink(missing_ok=True)
+        return {}
+
+    def _ask(self) -> dict[str, torch.Tensor]:
+        """Kept, as asking may take longer than an epoch."""
         self._around.say(f"asking {len(self._models)} teachers about {len(self._asked)} texts")
         said = teachers.answers(
             self._models, self._task, self._asked, self._counts, self._softness.temperature, self._around.device,
             self._progress,
         )  # fmt: skip
-        tables = {head: torch.from_numpy(table) for head, table in said.items()}
-        for head, table in tables.items():
+        for head, table in said.items():
             if not table.any():
                 self._around.say(f"no teacher knows head {head}: it learns from the labels alone")
+        return {head: torch.from_numpy(table).to(self._around.device) for head, table in said.items()}
+
+    def _write(self) -> None:
+        part = self._kept.with_name(self._kept.name + ".part")
         with checkpoints.told(self._kept, self._kept.parent):
-            part = self._kept.with_name(self._kept.name + ".part")
-            save_file(tables, part, metadata={"key": key})
+            save_file(self._soft, part, metadata={"key": self._key})
             part.replace(self._kept)
-        return tables
 
     def _progress(self, done: int, total: int, word: str) -> None:
         self._around.progress(done, total, word)

@@ -103,7 +103,12 @@ def test_a_distillation_killed_and_resumed_gives_the_weights_of_one_that_was_not
         made.distil(tmp_path / "cut", texts, around=Surroundings(progress=kill, checkpoint_s=0))
     said: list[str] = []
     made.distil(tmp_path / "cut", texts, around=Surroundings(say=said.append), resume=True)
-    assert not any("asking" in line for line in said)  # the answers were kept
+    made.distil(tmp_path / "cut-before", texts, around=Surroundings(say=said.append))
+    assert sum("asking" in line for line in said) == 1  # by the second run, the first one's answers were kept
+    made.distil(tmp_path / "cut-before", texts, around=Surroundings(say=said.append))  # begun again in its place
+    assert sum("asking" in line for line in said) == 1
+    made.distil(tmp_path / "cut-before", texts[:1], around=Surroundings(say=said.append))
+    assert sum("asking" in line for line in said) == 2
     whole, cut = (load_file(tmp_path / run / "last" / "model.safetensors") for run in ("whole", "cut"))
     for name, weights in whole.items():
         np.testing.assert_allclose(cut[name], weights, atol=1e-6, err_msg=name)
