@@ -147,14 +147,35 @@ def test_the_command_it_prints_gives_the_score_it_found(tiny_base: Path, tiny_da
     task = tmp_path / "tiny.toml"
     task.write_text((tiny_data / "tiny.toml").read_text() + TABLE)
     fixed = ["--base", str(tiny_base), "--data", str(tiny_data), "--threads", "1"]
-    done = run("search", str(task), *fixed, "--out", str(tmp_path / "s"), "--trials", "2", "--epochs", "1")
+    done = run(
+        "search",
+        str(task),
+        *fixed,
+        "--out",
+        str(tmp_path / "s"),
+        "--trials",
+        "2",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "32",
+    )
     assert done.exit_code == 0, done.output
     assert (tmp_path / "s" / "search.png").read_bytes().startswith(b"\x89PNG")
     words = shlex.split(done.stdout.splitlines()[-1])
     assert words[:3] == ["gretchen", "models", "finetune"] and "--batch-size" in words and "--epochs" in words
+    assert "batch_size" not in (tmp_path / "s" / "trials.csv").read_text()  # it was given, so it is not searched
     assert run(*words[2:]).exit_code == 0
     said = json.loads((tmp_path / "s-best" / "log.jsonl").read_text().splitlines()[-1])
     with (tmp_path / "s" / "trials.csv").open(encoding="utf-8") as file:
         best = max(csv.DictReader(file), key=lambda row: float(row["score"]))
     assert said["score"] == float(best["score"])
     assert (tmp_path / "s" / f"trial-{int(best['trial']):04}" / "best" / "model.safetensors").exists()
+
+
+def test_a_search_of_nothing_is_refused(tiny_base: Path, tiny_data: Path, tmp_path: Path) -> None:
+    task = tmp_path / "tiny.toml"
+    task.write_text((tiny_data / "tiny.toml").read_text() + "[search]\nbatch_size = [16, 32]\n")
+    fixed = ["--base", str(tiny_base), "--data", str(tiny_data), "--out", str(tmp_path / "s")]
+    done = run("search", str(task), *fixed, "--batch-size", "16")
+    assert done.exit_code == 2 and "leave out what is to be tried" in done.output and not (tmp_path / "s").exists()

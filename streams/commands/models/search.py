@@ -39,7 +39,7 @@ def command(
 ) -> None:  # fmt: skip
     """Search TASK's [search] table for the options with the best score on dev; hopeless trials are pruned.
 
-    The same command goes on where it ended. An option given here is what trials have that do not search it.
+    The same command goes on where it ended. An option given here is not searched: all trials have it.
     """
     declared, corpus, _ = load_any(task, data)
     training = training_of(declared, weighted, options)
@@ -53,7 +53,12 @@ def command(
         run = trainer(declared.kind)
     except ImportError as error:
         raise train_missing(error) from None
-    space = declared.search or default_space(training, learning_rate(training))
+    whole = declared.search or default_space(training, learning_rate(training))
+    space = {key: of for key, of in whole.items() if options[key] is None}
+    if not space:
+        raise click.UsageError(
+            f"every option of the search is given: {', '.join(whole)}; leave out what is to be tried"
+        )
     where = directory_of(base)
     with surroundings(threads, device, track, go_on=()) as around:
         trials = search(
