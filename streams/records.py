@@ -249,13 +249,14 @@ class Alert(Record, frozen=True, kw_only=True):
 
 
 class AlertAction(Record, frozen=True, kw_only=True):
-    """What an operator did about alerts. `id` is 'ack:<episode>' or 'mute:<entity>', also to unmute: the last holds."""
+    """What an operator did about alerts. `id` is 'ack:<episode>' or 'mute:<entity>', also to take it back: the last
+    holds."""
 
     TYPE: ClassVar[str] = "gretchen.alert-action.v1"
     id: str
-    kind: Literal["ack", "mute", "unmute"]
+    kind: Literal["ack", "unack", "mute", "unmute"]
     entity: str
-    episode: str | None = None  # of an ack
+    episode: str | None = None  # of an ack, and of what takes it back
     until: datetime | None = None  # of a mute
     at: datetime
     by: str = ""

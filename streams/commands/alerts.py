@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import click
 import msgspec
@@ -71,9 +72,10 @@ def command(context: click.Context, follow: bool, as_json: bool, since: timedelt
 
 @command.command("ack")
 @click.argument("episode")
+@click.option("--undo", is_flag=True, help="Nobody sees to it after all.")
 @click.option("--by", default=login, show_default="your login", help="Who acks.")
 @click.option("--note", default="", help="For the others.")
-def ack(episode: str, by: str, note: str) -> None:
+def ack(episode: str, undo: bool, by: str, note: str) -> None:
     """Say that somebody sees to an EPISODE: until it is over, no sink is told that it grew."""
     from streams.sinks.tail import read_alerts
 
@@ -81,10 +83,9 @@ def ack(episode: str, by: str, note: str) -> None:
     entity = next((alert.entity for alert in read_alerts(settings, None, False) if alert.episode == episode), None)
     if entity is None:
         raise InputError(f"no alert is of an episode {episode!r}; 'gretchen alerts' shows each with its episode")
-    tell(
-        settings, AlertAction(id=ack_id(episode), kind="ack", entity=entity, episode=episode, at=now, by=by, note=note)
-    )
-    click.echo(f"acked {episode}: its end will be told")
+    kind: Literal["ack", "unack"] = "unack" if undo else "ack"
+    tell(settings, AlertAction(id=ack_id(episode), kind=kind, entity=entity, episode=episode, at=now, by=by, note=note))
+    click.echo(f"{kind}ed {episode}: {'its growth and its' if undo else 'its'} end will be told")
 
 
 @command.command("mute")

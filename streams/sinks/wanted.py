@@ -48,7 +48,7 @@ class Actions:
 
     def acked(self, episode: str, now: datetime) -> bool:
         action = self.by_id.get(ack_id(episode))
-        return action is not None and utc(action.at) <= now
+        return action is not None and action.kind == "ack" and utc(action.at) <= now
 
     def muted(self, entity: str, now: datetime) -> bool:
         action = self.by_id.get(mute_id(entity))

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from streams.records import AlertAction
 from streams.web.take import Acted, duration
 
@@ -11,6 +13,11 @@ def ack_of(episode: str, entity: str, acted: Acted, now: datetime) -> AlertActio
     return AlertAction(
         id=f"ack:{episode}", kind="ack", entity=entity, episode=episode, at=now, by=acted.by, note=acted.note
     )
+
+
+def unack_of(episode: str, entity: str, acted: Acted, now: datetime) -> AlertAction:
+    """Nobody does after all."""
+    return msgspec.structs.replace(ack_of(episode, entity, acted, now), kind="unack")
 
 
 def mute_of(key: str, acted: Acted, now: datetime) -> AlertAction:

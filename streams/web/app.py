@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from models.errors import BrokerUnavailable, GretchenError, TopicMismatch
 from streams.news.windows import WindowState
 from streams.records import AlertAction, Question
-from streams.web.actions import ack_of, mute_of, unmute_of
+from streams.web.actions import ack_of, mute_of, unack_of, unmute_of
 from streams.web.guard import Allowance, SecurityHeaders, allowed_hosts
 from streams.web.history import Archive
 from streams.web.hub import Full, Hub
@@ -96,11 +96,16 @@ def create_app(
 
         return act
 
-    def ack(episode: str, acted: Acted, now: datetime) -> AlertAction:
-        known = hub.board.alerts.get(episode)
-        if known is None:
-            raise Refused(404, "the page knows no alert of this episode any more; 'gretchen alerts ack' may")
-        return ack_of(episode, known["entity"], acted, now)
+    def on_episode(
+        of: Callable[[str, str, Acted, datetime], AlertAction],
+    ) -> Callable[[str, Acted, datetime], AlertAction]:
+        def act(episode: str, acted: Acted, now: datetime) -> AlertAction:
+            known = hub.board.alerts.get(episode)
+            if known is None:
+                raise Refused(404, "the page knows no alert of this episode any more; 'gretchen alerts ack' may")
+            return of(episode, known["entity"], acted, now)
+
+        return act
 
     async def stream(request: Request) -> Response:
         view = await archive.view(request.path_params["key"])
@@ -123,7 +128,8 @@ def create_app(
         Route("/", index),
         Route("/events", events),
         Route("/questions", questions, methods=["POST"]),
-        Route("/api/alerts/{episode:path}/ack", acting("episode", ack), methods=["POST"]),
+        Route("/api/alerts/{episode:path}/ack", acting("episode", on_episode(ack_of)), methods=["POST"]),
+        Route("/api/alerts/{episode:path}/unack", acting("episode", on_episode(unack_of)), methods=["POST"]),
         Route("/api/streams/{key:path}/mute", acting("key", mute_of), methods=["POST"]),
         Route("/api/streams/{key:path}/unmute", acting("key", unmute_of), methods=["POST"]),
         Route("/api/streams/{key:path}", stream),

@@ -130,7 +130,7 @@ class Board:
 
     def add_action(self, record: AlertAction) -> None:
         """The last action on an episode or a stream holds, as for the sinks."""
-        part, actions = ("acks", self.acks) if record.kind == "ack" else ("mutes", self.mutes)
+        part, actions = ("acks", self.acks) if record.kind in ("ack", "unack") else ("mutes", self.mutes)
         view = action_view(record)
         actions.pop(view["key"], None)
         actions[view["key"]] = view

@@ -131,9 +131,10 @@ def series_view(record: Series) -> View:
 
 
 def action_view(record: AlertAction) -> View:
-    """Who acked or muted, when, and of a mute until when: null once it is unmuted."""
+    """Who acked or muted, when, and of a mute until when: null once it is unmuted. `undone`: the ack was taken back."""
     return {
-        "key": record.episode or record.entity if record.kind == "ack" else record.entity,
+        "key": record.episode or record.entity,
+        "undone": record.kind == "unack",
         "by": label(record.by),
         "note": cut(record.note, 200),
         "at": record.at,

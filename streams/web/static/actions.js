@@ -26,7 +26,8 @@ export class Actions {
   }
 
   acked(episode) {
-    return this.acks.get(episode) ?? null;
+    const ack = this.acks.get(episode);
+    return ack && !ack.undone ? ack : null;
   }
 
   /** The mute that holds now, or null. */
@@ -37,6 +38,10 @@ export class Actions {
 
   ack(episode) {
     return this.send(`/api/alerts/${encodeURIComponent(episode)}/ack`, {});
+  }
+
+  unack(episode) {
+    return this.send(`/api/alerts/${encodeURIComponent(episode)}/unack`, {});
   }
 
   mute(stream, lasting) {

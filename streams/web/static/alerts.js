@@ -105,6 +105,7 @@ export class Alerts {
     if (over && !mute && !ack) return "";
     return el("p", { class: "deeds" },
       ack ? el("span", { class: "done", title: ack.note || fullTime(ack.at) }, `Acknowledged${ack.by ? ` by ${ack.by}` : ""} ${minute(ack.at)}`) : null,
+      ack && !over ? el("button", { type: "button", class: "quiet", "data-part": "unack", onclick: () => this.actions.unack(item.episode) }, "Undo", spoken(` the acknowledgement of ${item.name}`)) : null,
       ack || over ? null : el("button", { type: "button", class: "quiet", "data-part": "ack", onclick: (event) => this.ack(item, event.target) }, "Acknowledge", spoken(` the alert on ${item.name}`)),
       mute ? el("span", { class: "done" }, mutedWords(mute)) : null,
       mute ? el("button", { type: "button", class: "quiet", "data-part": "mute", onclick: () => this.actions.unmute(item.entity) }, "Unmute", spoken(` ${item.name}`)) : null,

@@ -112,6 +112,13 @@ def test_an_ack_holds_back_growth_and_not_the_end() -> None:
     assert verdict(RESOLVED, actions=ack()) == "wanted"
 
 
+def test_an_ack_that_is_taken_back_holds_back_nothing() -> None:
+    actions = ack()
+    taken_back = msgspec.structs.replace(actions.by_id[ack_id("acme-1")], kind="unack")
+    actions.add(taken_back)
+    assert verdict(GREW, actions=actions) == "wanted"
+
+
 def test_an_ack_is_of_one_episode() -> None:
     assert verdict(msgspec.structs.replace(GREW, episode="acme-2"), actions=ack()) == "wanted"
 

@@ -201,6 +201,9 @@ def test_an_ack_becomes_the_action_that_the_sinks_know(live: LivePage) -> None:
     actions = Actions()
     actions.add(acted)
     assert actions.acked(episode, datetime.now(UTC))
+    assert httpx.post(live.url + f"api/alerts/{quote(episode, safe='')}/unack", json={}).status_code == 202
+    actions.add(live.acted[-1])
+    assert not actions.acked(episode, datetime.now(UTC))
 
 
 def test_a_mute_lasts_as_long_as_was_asked_and_is_taken_back(live: LivePage) -> None:

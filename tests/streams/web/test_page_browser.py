@@ -286,6 +286,9 @@ def test_what_a_person_does_is_sent_with_a_name_and_shown_with_it(
     page.reload()
     expect(page.locator("#me")).to_have_value("Ada <b>")
     expect(page.locator(".alert.acked .deeds")).to_contain_text("Ada <b>")
+    page.get_by_role("button", name="Undo the acknowledgement of Wild").click()
+    expect(other.locator("[data-episode='wild-1']").get_by_role("button", name="Acknowledge")).to_be_visible()
+    expect(page.locator(".alert.acked")).to_have_count(0)
 
 
 def test_a_mute_ends_by_itself_on_the_page(open_page: Callable[..., Any], live: LivePage) -> None:
