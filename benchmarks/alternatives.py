@@ -3,8 +3,8 @@
     python benchmarks/alternatives.py FOLDER [MONTHS]    # CSV files of the Numenta Anomaly Benchmark, windows.json
 
 Each takes counts in five-minute buckets and gives a statistic a bucket; an alarm is the statistic over a threshold,
-with the shipped rule's cooldown. Printed for a ladder of thresholds: NAB's raw score, and false alarms a simulated month.
-Needs numpy.
+with the shipped rule's cooldown. Printed for a ladder of thresholds: NAB's raw score, and false alarms a simulated
+month. Needs numpy.
 """
 
 import csv

@@ -4,7 +4,7 @@
     python benchmarks/detection.py plateau FOLDER [RULE]   # the same for several promises, each file's by the others
     python benchmarks/detection.py quiet MONTHS [RULE]     # false alarms an entity-month, by kind of noise
     python benchmarks/detection.py injected TRIALS [RULE]  # surges found, and after how long
-
+    python benchmarks/detection.py draw TABLE PICTURE      # what injected printed, as curves (matplotlib)
     python benchmarks/detection.py sample REPLAYS [RULE]   # the sample with verdicts wrong at random
     python benchmarks/detection.py speed [RULE]            # microseconds a decision
 
@@ -185,6 +185,29 @@ def injected(trials: int, rule: SurgeRule) -> None:
             print(f"{rate_h:7} {factor:7}", *both, flush=True)
 
 
+def draw(table: Path, picture: Path) -> None:
+    """Two pictures: the share found and the median delay against the factor, by rate; the oracle dashed."""
+    import matplotlib.pyplot as plt
+
+    lines = table.read_text().splitlines()[1:]
+    rows = [[np.nan if each == "-" else float(each) for each in line.split()] for line in lines]
+    found, delay = plt.subplots(1, 2, figsize=(10, 3.6))[1]
+    rates_h = sorted({row[0] for row in rows if row[0] >= 1})
+    for rate_h, color in zip(rates_h, plt.cm.viridis(np.linspace(0, 0.85, len(rates_h))), strict=True):
+        of_rate = np.array([row for row in rows if row[0] == rate_h])
+        for axes, ours, oracles in ((found, 2, 4), (delay, 3, 5)):
+            axes.plot(of_rate[:, 1], of_rate[:, ours], "o-", color=color, label=f"{rate_h:g} an hour")
+            axes.plot(of_rate[:, 1], of_rate[:, oracles], "--", color=color)
+    for axes, name in ((found, "share found within two hours"), (delay, "median delay, minutes")):
+        axes.set(xlabel="size of the surge, times the usual rate", ylabel=name, xscale="log", ylim=(0, None))
+        axes.set_xticks([2, 3, 5, 10], ["2", "3", "5", "10"])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    delay.legend(title="usual; dashed: the oracle", fontsize=8)
+    plt.tight_layout()
+    plt.savefig(picture)
+
+
 def past(rate_h: float, number: int, rule: SurgeRule, chance: np.random.Generator) -> tuple[WindowState, np.ndarray]:
     """A state after four weeks and a part of a day at a constant rate, no episode open, and the counts behind it."""
     counts = chance.poisson(rate_h / 12, 28 * 288 + int(chance.integers(288)))
@@ -262,6 +285,9 @@ def speed(rule: SurgeRule) -> None:
 
 if __name__ == "__main__":
     verb, rest = sys.argv[1], sys.argv[2:]
+    if verb == "draw":
+        draw(Path(rest[0]), Path(rest[1]))
+        sys.exit()
     given = rest[0 if verb == "speed" else 1 :]
     rule = msgspec.convert(json.loads(given[0]) if given else {}, SurgeRule)
     if verb in ("nab", "plateau"):
