@@ -63,6 +63,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     late: int
     duplicates: int
     future: int
+    waiting: int  # at the file's end, for a second news of their stream to agree with their date
     copies: int
     unreadable: int
     first_unreadable: list[str]
@@ -88,7 +89,8 @@ def account(run: Backtest, tally: Tally, unread: Unread, labels: Totals | None =
         days=round(days, 3),
         late=sum(state.late for state in states),
         duplicates=sum(state.duplicates for state in states),
-        future=sum(state.future + len(state.ahead) for state in states),
+        future=sum(state.future for state in states),
+        waiting=sum(len(state.ahead) for state in states),
         copies=run.copies,
         unreadable=unread.count,
         first_unreadable=unread.first,
@@ -115,7 +117,13 @@ def sentences(told: Account) -> Iterator[str]:
         yield f"{told.still_open} still open at the end: not resolved by what the file tells; --until lets time pass"
     if told.held:
         yield f"{told.held} held back from sinks by quiet hours, mutes or a least severity"
-    odd = {"late": told.late, "duplicates": told.duplicates, "from the future": told.future, "copies": told.copies}
+    odd = {
+        "late": told.late,
+        "duplicates": told.duplicates,
+        "from the future": told.future,
+        "copies": told.copies,
+        "waiting for a second news of their stream to agree with their date": told.waiting,
+    }
     if any(odd.values()):
         yield "not counted: " + ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
     if told.labels is not None:
