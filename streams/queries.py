@@ -15,7 +15,8 @@ from kafka.partitioner.default import murmur2
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.admin import admin_client, kafka_client_config, partition_counts, unavailable
 from streams.news.groups import ALL, group_of
-from streams.news.windows import WindowState, decode_state
+from streams.news.upgrade import read_stored
+from streams.news.windows import WindowState
 from streams.records import Scope
 from streams.settings import Settings
 
@@ -41,7 +42,7 @@ def read_state(settings: Settings, key: str) -> WindowState | None:
     name = changelog(settings, table_of(group_of(key).scope))
     partitions = partitions_of(settings, [name])[name]
     found = read_values(settings, [TopicPartition(name, partition_of(key, partitions))], lambda each: each == key)
-    return decode_state(found[key]) if key in found else None
+    return read_stored(found[key]) if key in found else None
 
 
 def read_clock(settings: Settings) -> float | None:
@@ -54,7 +55,7 @@ def read_clock(settings: Settings) -> float | None:
     for last in (CLOCK_RECORDS, None):
         found = read_values(settings, places, lambda each: each == ALL, last)
         if ALL in found:
-            return decode_state(found[ALL]).clock_s
+            return read_stored(found[ALL]).clock_s
     return None
 
 
@@ -73,7 +74,7 @@ def each_state(settings: Settings, scopes: Collection[Scope] = SCOPES) -> Iterat
     places = [TopicPartition(name, n) for name in names for n in range(counts[name])]
     found = read_values(settings, places, lambda key: group_of(key).scope in scopes)
     while found:
-        yield decode_state(found.popitem()[1])
+        yield read_stored(found.popitem()[1])
 
 
 def table_of(scope: Scope) -> str:

@@ -30,12 +30,12 @@ from streams.news.storms import (
 )
 from streams.news.summary import summarize
 from streams.news.surge import expire, fold, open_episodes
+from streams.news.upgrade import read_stored
 from streams.news.windows import (
     GRACE_S,
     Live,
     Sighting,
     WindowState,
-    decode_state,
     encode_state,
     group_sighting,
     moment,
@@ -109,7 +109,7 @@ class Changes:
     def live(self, event: Any, key: str, scope: Scope) -> Live:
         slot = (event.message.partition, key)
         if slot not in self.lives:
-            state = load(self.table, event, key, decode_state) or WindowState(entity=key, scope=scope)
+            state = load(self.table, event, key, read_stored) or WindowState(entity=key, scope=scope)
             self.lives[slot] = Live(state)
         return self.lives[slot]
 
