@@ -1,6 +1,7 @@
 """What all tests share: one real Apache Kafka for the whole run, names of a test's own on it, and no silent skips."""
 
 import os
+import signal
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 from streams.broker import EmbeddedKafka
 from streams.settings import Settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what the tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FORBID_SKIPS = os.environ.get("GRETCHEN_FORBID_SKIPS", "") not in ("", "0")
 
