@@ -14,14 +14,13 @@ from kafka.partitioner.default import murmur2
 
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.admin import admin_client, kafka_client_config, partition_counts, unavailable
-from streams.news.groups import ALL, group_of
+from streams.news.groups import ALL, OWN, group_of
 from streams.news.upgrade import read_stored
 from streams.news.windows import WindowState
 from streams.records import Scope
 from streams.settings import Settings
 
 WINDOWS, GROUPS = "windows", "groups"
-OWN = "\0"  # begins the keys of what a partition keeps for itself: no stream's
 CLOCK_RECORDS = 500
 FETCH_BYTES = 4 << 20  # of a partition at once
 PATIENCE_S = 30.0  # without a record from a broker that has some

@@ -16,7 +16,7 @@ from streams.events import Output, header, output
 from streams.exact import ExactApp
 from streams.intake import Refused, decode
 from streams.news.alerts import EpisodeState, decode_episodes, raise_once
-from streams.news.groups import STORM
+from streams.news.groups import OWN, STORM
 from streams.news.rules import RuleBook
 from streams.news.storms import (
     StormRule,
@@ -46,7 +46,7 @@ from streams.records import EntityObservation, GroupSentiments, Scope, Summary, 
 from streams.tables import ExactTable, TopicTable
 from streams.topics import ALERTS, SUMMARIES, SURGES, Topic
 
-OPEN = "\0open"
+OPEN = OWN + "open"
 """The key of a partition's own value in a table: its streams with open episodes, and its time. No stream has it."""
 LIVES = 5_000  # at about 50 KB each
 Rules = Callable[[], RuleBook]

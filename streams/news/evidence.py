@@ -4,12 +4,12 @@ from streams.news.levels import Level
 from streams.news.windows import (
     BUCKET_S,
     COLUMNS,
-    NEGATIVE,
     TONE,
     Detector,
     Episode,
     WindowState,
     headlines,
+    per_bucket,
 )
 from streams.records import Evidence, Kind, Series
 
@@ -18,38 +18,29 @@ HOURS_SHOWN = 48
 
 
 def evidence_for(state: WindowState, kind: Kind, episode: Episode) -> list[Evidence]:
-    """The headlines that count most, most telling first: negative ones, of a rise in tone the others, of volume all."""
+    """The headlines that count most: of volume the latest, of a turn for the better the least negative ones first, else
+    the most negative."""
     found = list(headlines(state, episode.since_s))
-    if kind in ("negatives", "share"):
-        found = [each for each in found if each.sentiment == "negative"]
-    elif kind == "turn":
-        better = episode.observed > episode.expected
-        found = [each for each in found if each.sentiment == ("positive" if better else "negative")]
-    elif kind == "volume":
+    if kind == "volume":
         return sorted(found, key=lambda each: (each.at, each.news_id), reverse=True)[:SHOWN]
-    better = any(each.sentiment == "positive" for each in found)
-    return sorted(found, key=lambda each: (each.negative if better else -each.negative, each.at, each.news_id))[:SHOWN]
+    better = kind == "turn" and episode.observed > episode.expected
+    telling = [each for each in found if each.sentiment == ("positive" if better else "negative")]
+    sign = 1.0 if better else -1.0
+    return sorted(telling, key=lambda each: (sign * each.negative, each.at, each.news_id))[:SHOWN]
 
 
 def series_for(state: WindowState, kind: Kind, detector: Detector, span_s: float, threshold: float | None) -> Series:
     """The stream's last three hours in buckets of five minutes; of a share or a tone two days, in hours."""
     if kind in ("share", "turn"):
         return level_series(state, kind, detector.level)
-    values = [float(each) for each in buckets(state.fine, kind)]
+    values: list[float | None] = [float(each) for each in per_bucket(state.fine, kind)]
     end_s = (state.head + 1) * BUCKET_S
     return Series(
         bucket_s=BUCKET_S,
-        values=[*values],
+        values=values,
         expected=round(detector.baseline.expected(end_s - span_s, end_s) * BUCKET_S / span_s, 4),
         threshold=None if threshold is None else round(threshold * BUCKET_S / span_s, 4),
     )
-
-
-def buckets(counts: list[int], kind: Kind) -> list[int]:
-    """Negatives, or all mentions for `volume`, a bucket."""
-    if kind == "volume":
-        return [sum(counts[n : n + TONE]) for n in range(0, len(counts), COLUMNS)]
-    return counts[NEGATIVE::COLUMNS]
 
 
 def level_series(state: WindowState, kind: Kind, level: Level) -> Series:

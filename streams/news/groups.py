@@ -10,8 +10,9 @@ from streams.records import EntitySentiment, GroupMention, GroupSentiments, Scop
 TOPIC, SECTOR = "topic:", "sector:"
 ALL, ALL_NAME = "all:", "All news"
 STORM, STORM_NAME = "storm:", "Many at once"
+OWN = "\0"  # begins the keys of what a table keeps beside streams
 RESERVED = (TOPIC, SECTOR, ALL, STORM)
-"""What no entity's key may begin with."""
+"""What no entity's key may begin with, beside OWN."""
 
 
 class Group(NamedTuple):

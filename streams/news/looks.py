@@ -7,7 +7,7 @@ import msgspec
 
 from streams.news.levels import TONE_VARIANCE, Level
 from streams.news.tails import incomplete_beta, is_common, randomized_tail
-from streams.news.windows import BUCKET_S, COLUMNS, NEGATIVE, PER_HOUR, TONE, Detector, WindowState
+from streams.news.windows import BUCKET_S, NEGATIVE, PER_HOUR, TONE, Detector, WindowState
 from streams.records import Kind
 
 GOLDEN = 0.6180339887498949
@@ -124,11 +124,3 @@ def dither(state: WindowState) -> float:
     """
     day = int((state.clock_s or 0.0) // 86_400)
     return max(1e-3, (crc32(state.entity.encode("utf-8", "surrogatepass")) / 2**32 + day * GOLDEN) % 1.0)
-
-
-def hourly(state: WindowState, kind: Kind, hours: int) -> list[int]:
-    """Counts of the oldest `hours` hours kept: what a baseline learns from."""
-    counts = state.hours[: COLUMNS * hours]
-    if kind == "volume":
-        return [sum(counts[n : n + TONE]) for n in range(0, len(counts), COLUMNS)]
-    return counts[NEGATIVE::COLUMNS]

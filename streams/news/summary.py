@@ -3,7 +3,7 @@
 from math import sqrt
 
 from streams.news.duplicates import WITHIN_S
-from streams.news.windows import BUCKET_S, LATEST_S, NEGATIVE, PER_HOUR, WindowState, copied, count, moment
+from streams.news.windows import BUCKET_S, NEGATIVE, PER_HOUR, WindowState, counting, moment
 from streams.records import Summary, Transition
 
 WINDOW_S = 3600.0
@@ -14,10 +14,7 @@ def summarize(state: WindowState, transition: Transition | None = None, window_s
 
     A record that still waits for its second opinion is shown as if it were believed.
     """
-    view = state
-    if state.ahead:
-        view = copied(state)
-        count(view, view.ahead[0], LATEST_S)
+    view = counting(state, state.ahead[:1])
     expected, z = unusual(view, window_s)
     index = mean(view.index_sum, view.index_weight)
     return Summary(

@@ -17,7 +17,7 @@ import msgspec
 from streams.news.baseline import SETTLED_H, Baseline, learned
 from streams.news.evidence import evidence_for, series_for
 from streams.news.levels import Level, taught
-from streams.news.looks import Look, count_look, hourly, looks
+from streams.news.looks import Look, count_look, looks
 from streams.news.peaks import MONTH_D, THRESHOLD, monthly, surprised
 from streams.news.windows import (
     BUCKET_S,
@@ -36,6 +36,7 @@ from streams.news.windows import (
     copied,
     count,
     moment,
+    per_bucket,
 )
 from streams.records import Kind, Severity, Status, Transition
 
@@ -206,7 +207,9 @@ def learn_past(state: WindowState, watching: Watching) -> None:
         done = int((state.clock_s - past_s) // 3600)
         if rule.kind in COUNTS:
             if (detector.baseline.learned_until or 0) < done:
-                detector.baseline = learned(detector.baseline, hourly(state, rule.kind, done - first), first)
+                detector.baseline = learned(
+                    detector.baseline, per_bucket(state.hours[: COLUMNS * (done - first)], rule.kind), first
+                )
         elif (detector.level.learned_until or 0) < done:
             detector.level = taught(detector.level, state.hours[: COLUMNS * (done - first)], first, COLUMNS)
 

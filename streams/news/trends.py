@@ -16,14 +16,12 @@ from streams.news.windows import (
     DAYS,
     FINE,
     HOURS,
-    LATEST_S,
     PER_DAY,
     PER_HOUR,
     TONE,
     Detector,
     WindowState,
-    copied,
-    count,
+    counting,
     moment,
 )
 from streams.records import Kind, Scope
@@ -186,13 +184,7 @@ def counted(state: WindowState) -> WindowState:
 
 def believed(state: WindowState, now_s: float) -> WindowState:
     """The state with what waits for a second opinion, as far as all streams together have come to that time."""
-    waiting = [each for each in state.ahead if each.at_s <= now_s + CLOCK_S]
-    if not waiting:
-        return state
-    state = copied(state)
-    for mention in waiting:
-        count(state, mention, LATEST_S)
-    return state
+    return counting(state, [each for each in state.ahead if each.at_s <= now_s + CLOCK_S])
 
 
 def sums_of(state: WindowState, window: Span) -> Sums:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from models.errors import InputError
 from streams.news.folding import fold
-from streams.news.groups import RESERVED
+from streams.news.groups import OWN, RESERVED
 from streams.news.tickers import normalize_ticker
 
 LIST_SEPARATOR = "|"
 EXACT = "="  # before a name: written just so, not even in capitals
 MAX_NAME_CHARS = 120  # bounds what overlapping names can cost
 MIN_NAME_CHARS = 2
-NO_KEY = (*RESERVED, "\0")  # the latter begins what tables keep beside streams
+NO_KEY = (*RESERVED, OWN)
 TICKER = re.compile(r"(?:[A-Z0-9]{1,12}:)?[A-Z0-9]{1,10}(?:\.[A-Z]{1,2})?")
 
 

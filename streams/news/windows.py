@@ -5,7 +5,7 @@
 A state's size is bounded. `Live` is a state at work: it changes in place, so give it a copy of what must stay.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from streams.news.baseline import Baseline
 from streams.news.duplicates import Memory, Seen, fingerprint, signature
 from streams.news.levels import Level
 from streams.news.peaks import Peaks
-from streams.records import SENTIMENTS, EntityObservation, Evidence, GroupMention, Scope, Sentiment
+from streams.records import SENTIMENTS, EntityObservation, Evidence, GroupMention, Kind, Scope, Sentiment
 
 BUCKET_S = 300
 COLUMNS = 4  # of a bucket: negative, neutral, positive, the sum of the tones in hundredths
@@ -299,6 +299,16 @@ def credited(evidence: Evidence, source: str) -> Evidence:
     return msgspec.structs.replace(evidence, also_in=[*evidence.also_in, source])
 
 
+def counting(state: WindowState, waiting: Sequence[Mention]) -> WindowState:
+    """A view of a state in which some that wait for a second opinion are believed; the state itself without any."""
+    if not waiting:
+        return state
+    view = copied(state)
+    for mention in waiting:
+        count(view, mention, LATEST_S)
+    return view
+
+
 def count(state: WindowState, mention: Mention, lateness_s: float) -> bool:
     """Count a believed mention; False if it came too late to be counted."""
     at_s, bucket = mention.at_s, int(mention.at_s // BUCKET_S)
@@ -363,6 +373,13 @@ def move_clock(state: WindowState, at_s: float, bucket: int) -> None:
     state.slow_sum *= decay
     state.slow_weight *= decay
     state.clock_s = at_s
+
+
+def per_bucket(counts: list[int], kind: Kind) -> list[int]:
+    """Of a ring, or a part of one, the negatives a bucket; for `volume` all mentions."""
+    if kind == "volume":
+        return [sum(counts[place : place + TONE]) for place in range(0, len(counts), COLUMNS)]
+    return counts[NEGATIVE::COLUMNS]
 
 
 def shift(counts: list[int], buckets: int) -> None:

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator
 from streams.news.windows import (
     BUCKET_S,
     COLUMNS,
-    LATEST_S,
     PER_DAY,
     PER_HOUR,
     TONE,
     WindowState,
-    copied,
-    count,
+    counting,
     moment,
 )
 from streams.web.views import View, evidence_view, label, trim
@@ -32,9 +30,7 @@ def history_view(state: WindowState) -> View:
 
     A record that still waits for its second opinion is shown as if it were believed, as in the summaries.
     """
-    if state.ahead:
-        state = copied(state)
-        count(state, state.ahead[0], LATEST_S)
+    state = counting(state, state.ahead[:1])
     head = state.head
     return {
         "id": state.entity,
