@@ -7,15 +7,14 @@ with the shipped rule's cooldown. Printed for a ladder of thresholds: NAB's raw 
 month. Needs numpy.
 """
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from math import lgamma, log, log1p, sqrt
 from pathlib import Path
 
 import numpy as np
+from detection import read_nab, series
 
 from streams.backtest.nab import nab_score
 from streams.news.surge import SurgeRule
@@ -113,42 +112,25 @@ def alarms(statistic: Sequence[float], threshold: float) -> list[int]:
     return found
 
 
-def quiet_month(kind: str, rate: float, seed: int) -> list[int]:
+def quiet_month(kind: str, rate_h: float, seed: int) -> list[int]:
     """44 days of counts a bucket without a surge, the first 14 to settle in."""
-    chance = np.random.default_rng(seed)
-    hours = np.arange(44 * 24)
-    level = np.full(len(hours), rate)
-    if kind == "overdispersed":
-        level = chance.gamma(2.0, rate / 2.0, len(hours))
-    if kind == "daily":
-        level = rate * (1 + 0.9 * np.sin(2 * np.pi * hours / 24))
-    return [int(value) for value in chance.poisson(np.repeat(level, 12) / 12)]
+    counts: list[int] = series(kind, rate_h, 44, np.random.default_rng(seed)).tolist()
+    return counts
 
 
 def main(folder: Path, months: int) -> None:
-    windows = json.loads((folder / "windows.json").read_text())
-    series = {}
-    for path in sorted(folder.glob("*.csv")):
-        with path.open() as file:
-            rows = list(csv.DictReader(file))
-        at = [datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC) for row in rows]
-        (named,) = (spans for name, spans in windows.items() if path.name in name)
-        spans = [tuple(datetime.fromisoformat(each).replace(tzinfo=UTC) for each in span) for span in named]
-        rows_of = [
-            (next(i for i, t in enumerate(at) if t >= begin), max(i for i, t in enumerate(at) if t <= end))
-            for begin, end in spans
-        ]
-        series[path.stem] = ([int(float(row["value"])) for row in rows], rows_of)
+    labels = {Path(name).name: spans for name, spans in json.loads((folder / "windows.json").read_text()).items()}
+    tweets = {path.stem: read_nab(path, labels[path.name])[1:] for path in sorted(folder.glob("*.csv"))}
     print(f"| way | threshold | NAB | {' | '.join(f'{kind}, {rate:g}/h' for kind, rate in NOISES)} |")
     print(f"|---|---|---|{'---|' * len(NOISES)}")
     for name, (way, ladder) in WAYS.items():
-        scored = {stem: list(way(counts)) for stem, (counts, _) in series.items()}
+        scored = {stem: list(way(counts)) for stem, (counts, _) in tweets.items()}
         quiet = {
             (kind, rate): [list(way(quiet_month(kind, rate, seed))) for seed in range(months)] for kind, rate in NOISES
         }
         for threshold in ladder:
             total = sum(
-                nab_score(len(series[stem][0]), series[stem][1], alarms(statistic, threshold))
+                nab_score(len(tweets[stem][0]), tweets[stem][1], alarms(statistic, threshold))
                 for stem, statistic in scored.items()
             )
             rates = [
