@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
-from models.artifact import TOKENIZER, Artifact, check_kind
+from models.artifact import Artifact, check_kind
 from models.batches import arrays, cut
-from models.engines.onnx import MOST_THREADS, by_length, cores, session_of
+from models.engines.onnx import MOST_THREADS, by_length, cores, session_of, tokenizer_of
 
 
 class Encoder:
@@ -27,9 +26,7 @@ class Encoder:
         self.dimensions = config.embedding.dimensions
         self.max_tokens = config.max_tokens
         self._config, self._embedding = config, config.embedding
-        self._tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = tokenizer_of(artifact)
         self._session = session_of(artifact, {"embedding": self.dimensions})
         self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="embed")
 

@@ -36,8 +36,7 @@ class OnnxEngine:
         self.max_tokens = config.max_tokens
         self.labels: Mapping[str, tuple[str, ...]] = {name: head.labels for name, head in config.heads.items()}
         self._config = config
-        self._tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
-        self._tokenizer.no_truncation()
+        self._tokenizer = tokenizer_of(artifact)
         wanted = {name: len(head.labels) for name, head in config.heads.items()}
         self._session = session_of(artifact, wanted)
         self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="infer")
@@ -95,6 +94,14 @@ def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(n)
     if batch:
         yield batch
+
+
+def tokenizer_of(artifact: Artifact) -> Tokenizer:
+    """The artifact's tokenizer, which neither cuts nor fills: engines do, each in its way."""
+    tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSession:

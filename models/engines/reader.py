@@ -11,10 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tokenizers import Tokenizer
-
 from models.artifact import TOKENIZER, Artifact, check_kind
-from models.engines.onnx import MOST_THREADS, by_length, cores, session_of
+from models.engines.onnx import MOST_THREADS, by_length, cores, session_of, tokenizer_of
 from models.errors import ArtifactError
 from models.windows import Candidate, Shape, Specials, Window, apart, arrays, candidates, windows_of
 
@@ -52,9 +50,7 @@ class Reader:
         self.threshold = config.reading.threshold
         self._reading = config.reading
         self._shape = Shape(config.max_tokens, config.reading.stride, config.reading.max_question_tokens)
-        self._tokenizer = Tokenizer.from_buffer(artifact.read(TOKENIZER))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = tokenizer_of(artifact)
         self._specials = Specials.of(self._tokenizer, f"{artifact.path / TOKENIZER}")
         if self._shape.max_tokens - self._shape.max_question_tokens - 3 <= self._shape.stride:
             raise ArtifactError(f"{artifact.path}: windows of {self._shape} leave no room to go on; export it again")
