@@ -1,8 +1,11 @@
-"""Where a base lies: a directory, or a name on the Hugging Face hub, fetched once into its cache."""
+"""Where a base lies: a directory, or a name on the Hugging Face hub, fetched once into its cache. And what it holds."""
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 from models.errors import InputError
+
+Model = TypeVar("Model")
 
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors")  # no pickle, nobody else's code
 
@@ -23,3 +26,25 @@ def directory_of(base: str) -> Path:
     if lacking := [name for name in ("config.json", "tokenizer.json") if not (found / name).exists()]:
         raise InputError(f"{base}: the hub has no {' and no '.join(lacking)} of it; give a base with both")
     return found
+
+
+def pretrained(auto: Any, wanted: type[Model], base: str | Path, max_tokens: int = 0, **options: Any) -> Model:
+    """What `auto` (a class of transformers' AutoModel family) loads from a base, if it is of the class wanted.
+
+    Attention dropout is off: it costs the fast kernel and gained nothing. Raises InputError for another architecture,
+    or one that reads fewer than `max_tokens`.
+    """
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # that a head is fresh and the pooler unused is no news
+    logging.disable_progress_bar()  # of loading, beside our own
+    try:
+        model = auto.from_pretrained(base, attention_probs_dropout_prob=0.0, **options)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
+    if not isinstance(model, wanted):
+        raise InputError(f"{base}: a {type(model).__name__}; the exported graph is BERT's, give a BERT-like base")
+    reads: int = model.config.max_position_embeddings  # type: ignore[attr-defined]  # every model of transformers has it
+    if reads < max_tokens:
+        raise InputError(f"{base} reads {reads} tokens, the task wants {max_tokens}; lower its max_tokens")
+    return model

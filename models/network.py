@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel
-from transformers.utils import logging
 
 from models import added, methods
+from models.bases import pretrained
 from models.errors import InputError
 from models.tasks import Head
 
@@ -36,22 +36,12 @@ class SpanClassifier(nn.Module):  # type: ignore[misc]
 
 
 def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> SpanClassifier:
-    """A pretrained encoder with fresh heads, or what `save` wrote, heads included, to go on from.
-
-    Attention dropout is off: it costs the fast kernel and gained nothing.
-    """
+    """A pretrained encoder with fresh heads, or what `save` wrote, heads included, to go on from."""
     if is_fine_tuned(Path(base)):
         model = load(Path(base), heads)
         model.dropout.p = dropout
         return model
-    logging.disable_progress_bar()  # of loading, beside our own
-    try:
-        encoder = AutoModel.from_pretrained(base, attention_probs_dropout_prob=0.0, add_pooling_layer=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
-    if not isinstance(encoder, BertModel):
-        raise InputError(f"{base}: a {type(encoder).__name__}; the exported graph is BERT's, give a BERT-like base")
-    return SpanClassifier(encoder, heads, dropout)
+    return SpanClassifier(pretrained(AutoModel, BertModel, base, add_pooling_layer=False), heads, dropout)
 
 
 def is_fine_tuned(directory: Path) -> bool:

@@ -11,10 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering
-from transformers.utils import logging
 
 from models import methods
-from models.errors import InputError
+from models.bases import pretrained
 
 
 class SpanReader(nn.Module):  # type: ignore[misc]
@@ -44,25 +43,10 @@ class SpanReader(nn.Module):  # type: ignore[misc]
 
 
 def from_base(base: Path, dropout: float, max_tokens: int) -> SpanReader:
-    """A pretrained BERT with a fresh head, or a reader to go on from. Raises InputError for what is neither.
-
-    Attention dropout is off: it costs the fast kernel and gained nothing.
-    """
-    logging.set_verbosity_error()  # that the head is fresh and the pooler unused is no news
-    logging.disable_progress_bar()
-    try:
-        model = AutoModelForQuestionAnswering.from_pretrained(
-            base, attention_probs_dropout_prob=0.0, hidden_dropout_prob=dropout
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
-    if not isinstance(model, BertForQuestionAnswering):
-        raise InputError(f"{base}: a {type(model).__name__}; the exported graph is BERT's, give a BERT-like base")
-    if model.config.max_position_embeddings < max_tokens:
-        raise InputError(
-            f"{base} reads {model.config.max_position_embeddings} tokens, the task wants {max_tokens}; lower its"
-            " max_tokens"
-        )
+    """A pretrained BERT with a fresh head, or a reader to go on from. Raises InputError for what is neither."""
+    model = pretrained(
+        AutoModelForQuestionAnswering, BertForQuestionAnswering, base, max_tokens, hidden_dropout_prob=dropout
+    )
     return SpanReader(model)
 
 

@@ -12,10 +12,9 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from transformers import AutoModel, BertModel
-from transformers.utils import logging
 
 from models import methods
-from models.errors import InputError
+from models.bases import pretrained
 
 
 class TextEncoder(nn.Module):  # type: ignore[misc]
@@ -37,22 +36,8 @@ class TextEncoder(nn.Module):  # type: ignore[misc]
 
 def from_base(base: Path, dropout: float, max_tokens: int) -> TextEncoder:
     """A pretrained BERT, or an encoder to go on from. Raises InputError for what is neither."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        encoder = AutoModel.from_pretrained(
-            base, attention_probs_dropout_prob=0.0, hidden_dropout_prob=dropout, add_pooling_layer=False
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
-    if not isinstance(encoder, BertModel):
-        raise InputError(f"{base}: a {type(encoder).__name__}; the exported graph is BERT's, give a BERT-like base")
-    if encoder.config.max_position_embeddings < max_tokens:
-        raise InputError(
-            f"{base} reads {encoder.config.max_position_embeddings} tokens, the task wants {max_tokens}; lower its"
-            " max_tokens"
-        )
-    return TextEncoder(encoder)
+    options = {"hidden_dropout_prob": dropout, "add_pooling_layer": False}
+    return TextEncoder(pretrained(AutoModel, BertModel, base, max_tokens, **options))
 
 
 def save(network: TextEncoder, directory: Path) -> None:
