@@ -18,6 +18,8 @@ Scope = Literal["entity", "topic", "sector", "all"]
 """What a stream is about: one entity, or a group of news: of a topic, about a sector, all there are."""
 Kind = Literal["negatives", "share", "volume", "turn", "storm"]
 """What is unusual: many negatives; a large share of them; many news; another tone; many entities at once."""
+Way = Literal["template", "documents", "live", "small-talk", "clarify", "unsure", "handover", "person"]
+"""How a question was answered: "clarify" asked back, "unsure" asked for other words, "person" is somebody's reply."""
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
@@ -273,8 +275,76 @@ class Question(Record, frozen=True, kw_only=True):
     asked_at: datetime | None = None
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an answer rests on: a template's intent; characters [start, end) of a document, which are `quote`; an
+    instruction that was executed."""
+
+    kind: Literal["template", "document", "live"]
+    intent: str | None = None
+    document: str | None = None
+    heading: str | None = None
+    start: int | None = None
+    end: int | None = None
+    quote: str | None = None
+    instruction: str | None = None
+
+
+class Considered(msgspec.Struct, frozen=True, kw_only=True):
+    """A way that was thought of for an answer, with its chance of being right; `said` never quotes the customer."""
+
+    way: Way
+    confidence: float
+    said: str = ""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a conversation, personal data masked. `by` is "" for the customer and for Gretchen."""
+
+    role: Literal["customer", "gretchen", "person"]
+    text: str
+    at: datetime
+    by: str = ""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was asked back: which of these intents is meant, or what an intent's slot holds; `question` waits for it."""
+
+    question: str
+    options: list[str] = []
+    intent: str | None = None
+    slot: str | None = None
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the next turn of a conversation needs to know of those before it; bounded, whatever was said.
+
+    `question_offset` and `reply_offset` are the last records of their topics that it has seen: -1 for none.
+    """
+
+    id: str
+    turns: int = 0
+    language: str = "en"
+    transcript: list[Said] = []
+    intent: str | None = None  # of the last answer by a template
+    instruction: str | None = None  # of the last answer by the live stream
+    subject: str | None = None  # of the last answer by documents: the question as it was understood
+    slots: dict[str, str] = {}
+    pending: Pending | None = None
+    unanswered: int = 0  # turns in a row
+    handed_over: datetime | None = None  # since when a person has it
+    updated_at: datetime | None = None
+    question_offset: int = -1
+    reply_offset: int = -1
+
+
 class Answer(Record, frozen=True, kw_only=True):
-    """The answer to a question; `abstained` means that a person has to take over. `id` is '<question id>:answer'."""
+    """The answer to a question, or what a person said in a conversation. `id` is '<question id>:answer', of a person's
+    reply '<reply id>:reply'.
+
+    `abstained`: nobody guessed; the customer was asked to say it otherwise, or a person takes over (`way` handover).
+    `question` is masked as the transcript is. `conversation` is the state after it, so that this topic is the memory of
+    all conversations (streams/tables.py, TopicTable).
+    """
 
     TYPE: ClassVar[str] = "gretchen.chat-answer.v1"
     id: str
@@ -283,12 +353,88 @@ class Answer(Record, frozen=True, kw_only=True):
     question: str
     text: str
     abstained: bool
+    way: Way = "template"
     intent: str | None
     confidence: float
     alternatives: dict[str, float]
+    options: list[str] = []  # of a clarifying question: what the customer may choose from, as shown
+    sources: list[Source] = []
+    instruction: str | None = None
+    why: list[Considered] = []
+    language: str = "en"
+    by: str = ""  # a person's name
     answered_at: datetime
     model: str
     origin: Origin
+    conversation: Conversation | None = None
+
+
+class Handover(Record, frozen=True, kw_only=True):
+    """A conversation that a person has to see to, or what a customer said after that. `id` is '<question id>:handover'.
+
+    `reason`: "asked" for a person; "unsure" too often; "with-person": said while a person has it. `guesses`: intent or
+    way -> chance. `transcript` ends with what the customer said last.
+    """
+
+    TYPE: ClassVar[str] = "gretchen.handover.v1"
+    id: str
+    question_id: str
+    conversation_id: str
+    reason: Literal["asked", "unsure", "with-person"]
+    summary: str
+    transcript: list[Said]
+    guesses: dict[str, float]
+    language: str
+    at: datetime
+    origin: Origin
+
+
+class HandoverReply(Record, frozen=True, kw_only=True):
+    """What a person tells a customer; with `closes` Gretchen answers again from the next question on. An empty text
+    only closes."""
+
+    TYPE: ClassVar[str] = "gretchen.handover-reply.v1"
+    id: Id
+    conversation_id: Id
+    text: str
+    by: str
+    closes: bool = False
+    at: datetime | None = None
+
+
+class ChatFeedback(Record, frozen=True, kw_only=True):
+    """What somebody thinks of an answer. `id` is '<answer id>:feedback'; the last one holds. `intent`: what was right.
+    """
+
+    TYPE: ClassVar[str] = "gretchen.chat-feedback.v1"
+    id: Id
+    answer_id: Id
+    conversation_id: Id
+    good: bool
+    intent: str | None = None
+    comment: str = ""
+    at: datetime
+
+
+class Passage(Record, frozen=True, kw_only=True):
+    """A part of a document that answers are read from: its characters [start, end). `id` is '<document>#<n>'.
+
+    `heading`: the headings it stands under, outermost first. `passages`: of the whole document. `digest`: of the whole
+    document's text, so that passages of an older version are known.
+    """
+
+    TYPE: ClassVar[str] = "gretchen.passage.v1"
+    id: Id
+    document: Id
+    title: str
+    n: int
+    passages: int
+    heading: list[str]
+    text: str
+    start: int
+    end: int
+    digest: str
+    added_at: datetime
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):

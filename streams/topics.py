@@ -6,10 +6,14 @@ from streams.records import (
     Alert,
     AlertAction,
     Answer,
+    ChatFeedback,
     DeadLetter,
     EntityObservation,
     GroupSentiments,
+    Handover,
+    HandoverReply,
     News,
+    Passage,
     Question,
     Record,
     ScoredNews,
@@ -48,6 +52,10 @@ ALERT_ACTIONS = Topic(  # keyed by what an action is about, as an ack must not r
 )
 CHAT_QUESTIONS = Topic("chat-questions", Question, "conversation id")
 CHAT_ANSWERS = Topic("chat-answers", Answer, "conversation id")
+HANDOVERS = Topic("handovers", Handover, "conversation id")
+HANDOVER_REPLIES = Topic("handover-replies", HandoverReply, "conversation id")
+CHAT_FEEDBACK = Topic("chat-feedback", ChatFeedback, "answer id")
+DOCUMENTS = Topic("documents", Passage, "passage id", {"cleanup.policy": "compact"})
 DEAD_LETTERS = Topic("dead-letters", DeadLetter, "the original key")
 
 TOPICS = (
@@ -61,5 +69,9 @@ TOPICS = (
     ALERT_ACTIONS,
     CHAT_QUESTIONS,
     CHAT_ANSWERS,
+    HANDOVERS,
+    HANDOVER_REPLIES,
+    CHAT_FEEDBACK,
+    DOCUMENTS,
     DEAD_LETTERS,
 )
