@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics_port: Port = 9464
     page_host: str = "127.0.0.1"
     page_port: Port = 8080
+    api_keys: str = ""  # who may use /v1 of the page, separated by commas; none: this machine alone
+    api_origins: str = ""  # sites whose scripts may use it, separated by commas; none: no other site's
+    api_per_s: Annotated[float, Meta(gt=0)] = 20.0  # requests of a key, and of an address, in the long run
     notify_port: Port = 9465  # metrics of `gretchen notify`, on metrics_host
     # where alerts go
     sinks: Path = Path("sinks.toml")
@@ -73,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __repr__(self) -> str:
         shown = {
-            f: "***" if f == "sasl_password" and getattr(self, f) else getattr(self, f) for f in self.__struct_fields__
+            f: "***" if f in SECRET_FIELDS and getattr(self, f) else getattr(self, f) for f in self.__struct_fields__
         }
         return f"Settings({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
 
@@ -86,6 +89,8 @@ KAFKA_FIELDS = (
     "sasl_username",
     "sasl_password",
 )
+SECRET_FIELDS = ("sasl_password", "api_keys")
+"""Fields that are never shown or logged."""
 CHOICES = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from models.errors import BrokerUnavailable, SettingsError
 from streams.doctor.finding import Finding, error, of_error, ok, warning
-from streams.settings import Settings, load_settings
+from streams.settings import SECRET_FIELDS, Settings, load_settings
 
 OLDEST = (3, 11)
 LITTLE_BYTES, TOO_LITTLE_BYTES = 2 << 30, 200 << 20
@@ -80,10 +80,10 @@ def read_settings(environ: Mapping[str, str]) -> tuple[Settings, list[Finding]]:
 
 
 def in_force(settings: Settings) -> str:
-    """What differs from the defaults; a password never shows."""
+    """What differs from the defaults; a secret never shows."""
     default = Settings()
     differing = [
-        f"{name}={'***' if 'password' in name else value}"
+        f"{name}={'***' if name in SECRET_FIELDS else value}"
         for name in settings.__struct_fields__
         if (value := getattr(settings, name)) != getattr(default, name)
     ]

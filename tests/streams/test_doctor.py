@@ -77,8 +77,10 @@ def test_every_bad_variable_is_named_and_the_good_ones_stay_in_force() -> None:
     assert settings.partitions == 7
 
 
-def test_settings_in_force_are_shown_without_the_password() -> None:
+def test_settings_in_force_are_shown_without_their_secrets() -> None:
     _, found = local.read_settings({"KAFKA_SASL_PASSWORD": "hush", "GRETCHEN_PARTITIONS": "7"})
+    _, keyed = local.read_settings({"GRETCHEN_API_KEYS": "hush-hush-hush-hush"})
+    assert "api_keys=***" in keyed[0].got
     assert "partitions=7" in found[0].got and "sasl_password=***" in found[0].got and "hush" not in found[0].got
 
 
