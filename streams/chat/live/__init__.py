@@ -1,0 +1,4 @@
+"""The live stream's instruction set: a question becomes one instruction, and the instruction is executed. Pure.
+
+question -> linking, time_phrases -> (parse) -> instruction -> assembly (validated) -> interpret -> phrase
+"""
