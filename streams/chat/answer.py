@@ -31,7 +31,7 @@ def answer_question(
         question_id=question.id,
         conversation_id=question.conversation_id or question.id,
         question=question.text,
-        text=templates.handover if abstained else templates.answers[intent],
+        text=templates.handover() if abstained else templates.answer(intent).text,
         abstained=abstained,
         intent=None if abstained else intent,
         confidence=confidence,

@@ -1,57 +1,125 @@
-"""The answers a team has written: TOML files of `[intent]` tables, and one for what is not understood."""
+"""The folder of a team's answers, and what becomes of it while a worker runs: new answers hold at once, broken ones do
+not."""
 
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from models.errors import SettingsError
+from streams.chat.template import Slot, Template, Templates, fill
+from streams.chat.template_text import read_templates
+
+__all__ = ["SHIPPED", "Slot", "Template", "Templates", "TemplatesFolder", "check_templates", "fill", "load_templates"]
 
 SHIPPED = Path(__file__).with_name("templates")
-HANDOVER = "_handover.toml"
+LOOK_S = 2.0
+MOST_BYTES = 16 << 20  # of all files together: some 50,000 answers
+
+Mark = tuple[tuple[object, ...], ...]
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Templates:
-    """`answers` by intent; `handover` is said where nobody understood."""
-
-    answers: Mapping[str, str]
-    handover: str
-
-    def require(self, intents: Iterable[str]) -> None:
-        """Raise SettingsError unless every intent that the model knows has its answer."""
-        if missing := sorted(set(intents) - self.answers.keys()):
-            raise SettingsError(
-                f"no answer is written for {len(missing)} of the model's intents ({', '.join(missing[:5])}); "
-                "add a table for each to a file in streams/chat/templates"
-            )
+def load_templates(folder: Path = SHIPPED) -> Templates:
+    """All files of a folder. Raises SettingsError that names every mistake with its file and intent."""
+    return read_templates(texts_in(folder), str(folder))
 
 
-def load_templates(directory: Path = SHIPPED) -> Templates:
-    """All files of a directory. Raises SettingsError for one that is unreadable, says nothing, or speaks twice."""
-    answers: dict[str, str] = {}
-    for path in sorted(directory.glob("*.toml")):
-        if path.name == HANDOVER:
-            continue
-        for intent, table in read(path).items():
-            if intent in answers:
-                raise SettingsError(f"{path}: intent {intent!r} has an answer already; keep one of the two")
-            answers[intent] = text_of(path, intent, table)
-    if not answers:
-        raise SettingsError(f"{directory} holds no answers; wanted .toml files with [intent] tables")
-    handover = read(directory / HANDOVER)
-    return Templates(answers, text_of(directory / HANDOVER, "the hand-over", handover))
-
-
-def read(path: Path) -> dict[str, object]:
+def check_templates(folder: Path) -> list[str]:
+    """The mistakes in a folder, a line each; none if it may be used."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+        load_templates(folder)
+    except SettingsError as error:
+        return str(error).splitlines()
+    return []
 
 
-def text_of(path: Path, name: str, table: object) -> str:
-    answer = table.get("answer") if isinstance(table, dict) else None
-    if not isinstance(answer, str) or not answer.strip():
-        raise SettingsError(f'{path}: {name} has no answer; wanted answer = "…"')
-    return answer.strip()
+def texts_in(folder: Path) -> dict[str, str]:
+    """File name -> text. Raises SettingsError for what can't be read."""
+    texts: dict[str, str] = {}
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: got no such folder, wanted one of .toml files; see docs/templates.md")
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            texts[path.name] = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{path}: {error}; save the file as UTF-8") from None
+        except OSError as error:
+            raise SettingsError(f"{path}: can't be read ({error.strerror})") from None
+        if sum(map(len, texts.values())) > MOST_BYTES:
+            raise SettingsError(f"{folder}: got more than {MOST_BYTES >> 20} MiB of answers; long texts are documents")
+    return texts
+
+
+class TemplatesFolder:
+    """Call it for the answers that hold now: those of the folder, looked at every two seconds at most.
+
+    A change is read at the second look that finds it, for the first may come while it is being written. It holds if it
+    has no mistake and answers all `intents`. Safe to call from several threads. Raises SettingsError if the folder is
+    broken from the beginning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        intents: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder, self._intents, self._clock, self._now = folder, tuple(intents), clock, now
+        self._read = self._seen = mark_of(folder)
+        self._lock = threading.Lock()
+        self._next_s = clock() + LOOK_S
+        self.failure = ""  # why the folder as it is now does not hold
+        self._take(texts_in(folder))
+
+    def __call__(self) -> Templates:
+        if self._clock() >= self._next_s and self._lock.acquire(blocking=False):
+            try:
+                self._next_s = self._clock() + LOOK_S
+                self._look()
+            finally:
+                self._lock.release()
+        return self.templates
+
+    def failed(self) -> bool:
+        """Whether the folder as it is now is broken, and older answers hold: for a gauge to ask."""
+        self()
+        return bool(self.failure)
+
+    def _look(self) -> None:
+        mark = mark_of(self.folder)
+        rests, self._seen = mark == self._seen, mark
+        if mark == self._read or not rests:
+            return
+        self._read = mark
+        try:
+            texts = texts_in(self.folder)
+            if texts != self._texts:
+                self._take(texts)
+            elif self.failure:
+                log.info("%s is again what it was", self.folder)
+            self.failure = ""
+        except SettingsError as error:
+            self.failure = str(error)
+            log.error("the answers stay as they were: %s", error)
+
+    def _take(self, texts: dict[str, str]) -> None:
+        templates = read_templates(texts, str(self.folder))
+        templates.require(self._intents)
+        self.templates, self._texts, self.loaded_at = templates, texts, self._now()
+        log.info("%d answers hold now, those of %s", len(templates.answers), self.folder)
+
+
+def mark_of(folder: Path) -> Mark:
+    """What changes when a file of the folder does, comes or goes; empty without any."""
+    marks: list[tuple[object, ...]] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            stat = path.stat()
+            marks.append((path.name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino))
+        except OSError as error:
+            marks.append((path.name, error.errno))
+    return tuple(marks)

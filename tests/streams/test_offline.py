@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.engines.fake import FakeEngine
 from models.errors import ArtifactError
-from streams.chat.templates import Templates
+from streams.chat.template_text import read_templates
 from streams.engines import Intents
 from streams.news.entities import Entity, Gazetteer
 from streams.offline import answer_rows, in_batches, score_rows
@@ -67,7 +67,11 @@ def test_a_row_that_cannot_be_taken_keeps_its_place_and_says_why(row: Any, reaso
 
 def test_questions_are_answered_in_order_or_handed_over() -> None:
     intents = Intents(FakeEngine.intents("card", "cash"), 0.5)
-    templates = Templates({"card": "Your card …", "cash": "Cash …"}, "A person takes over.")
+    files = {
+        "bank.toml": 'card.answer = "Your card …"\ncash.answer = "Cash …"',
+        "_phrases.toml": 'handover = "A person takes over."',
+    }
+    templates = read_templates(files)
     rows = [
         Row(1, {"id": "q1", "question": "my card"}),
         Row(2, {"id": 2, "question": ""}),

@@ -4,10 +4,13 @@ import re
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import streams.chat
+from streams.chat import template_text
+from streams.chat.templates import load_templates
 
 FOLDER = Path(streams.chat.__file__).parent / "templates"
 MAX_CHARS = 700
@@ -45,14 +48,17 @@ def asks_for_a_secret(text: str) -> bool:
     )
 
 
-def tables() -> list[tuple[str, dict[str, str]]]:
+def tables() -> list[tuple[str, dict[str, Any]]]:
     files = sorted(path for path in FOLDER.glob("*.toml") if not path.name.startswith("_"))
     return [item for path in files for item in tomllib.loads(path.read_text(encoding="utf-8")).items()]
 
 
-ANSWERS = [(f"{intent}.{field}", text) for intent, table in tables() for field, text in table.items()]
-HANDOVER = tomllib.loads((FOLDER / "_handover.toml").read_text(encoding="utf-8"))
-TEXTS = [*ANSWERS, ("handover", HANDOVER["answer"])]
+TEMPLATES = load_templates()
+WRITTEN = [template for each in TEMPLATES.answers.values() for template in each.values()]
+ANSWERS = [(f"{each.intent}.{each.language}", each.text) for each in WRITTEN]
+ANSWERS += [(f"{each.intent}.{each.language}.closing", each.closing) for each in WRITTEN if each.closing]
+PHRASES = [(f"{key}.{language}", text) for key, texts in TEMPLATES.phrases.items() for language, text in texts.items()]
+TEXTS = [*ANSWERS, *((where, text) for where, text in PHRASES if where.startswith("handover"))]
 
 
 def test_each_of_the_77_intents_has_exactly_one_answer() -> None:
@@ -60,9 +66,19 @@ def test_each_of_the_77_intents_has_exactly_one_answer() -> None:
     assert Counter(intent for intent, _ in tables()) == Counter(INTENTS)
 
 
-def test_tables_hold_an_answer_and_nothing_unknown() -> None:
-    assert all({"answer"} <= set(table) <= {"answer", "follow_up"} for _, table in tables())
-    assert set(HANDOVER) == {"answer"}
+def test_every_fixed_sentence_is_there_in_four_languages() -> None:
+    assert TEMPLATES.phrases.keys() == template_text.PHRASES.keys()
+    built_in = tomllib.loads(template_text.BUILT_IN.read_text(encoding="utf-8"))
+    assert all(texts.keys() == {"en", "de", "fr", "es"} for texts in built_in.values())
+    assert not [(where, text) for where, text in PHRASES if text != " ".join(text.split()) or len(text) > MAX_CHARS]
+
+
+def test_every_intent_has_two_or_three_examples_in_each_language_of_its_answer() -> None:
+    for intent, table in tables():
+        examples, answer = table["examples"], table["answer"]
+        by_language = examples if isinstance(examples, dict) else {"en": examples}
+        assert by_language.keys() == (answer.keys() if isinstance(answer, dict) else {"en"}), intent
+        assert all(2 <= len(group) <= 3 for group in by_language.values()), intent
 
 
 def test_no_two_answers_are_alike() -> None:
@@ -78,7 +94,7 @@ def test_answer_is_neither_empty_nor_long_nor_ragged(where: str, text: str) -> N
 @pytest.mark.parametrize(("where", "text"), ANSWERS, ids=[where for where, _ in ANSWERS])
 def test_answer_has_two_to_four_sentences_and_a_follow_up_one(where: str, text: str) -> None:
     sentences = len(re.findall(r"[.?!](?=\s|$)", text))
-    assert sentences == 1 if where.endswith("follow_up") else 2 <= sentences <= 4
+    assert sentences == 1 if where.endswith("closing") else 2 <= sentences <= 4
 
 
 @pytest.mark.parametrize(("where", "text"), TEXTS, ids=[where for where, _ in TEXTS])
@@ -104,5 +120,5 @@ def test_a_text_that_asks_for_a_secret_would_be_noticed(text: str) -> None:
     ["lost_or_stolen_card", "compromised_card", "card_payment_not_recognised", "cash_withdrawal_not_recognised"],
 )
 def test_where_money_may_be_lost_the_first_sentence_says_to_freeze_the_card(intent: str) -> None:
-    answer = dict(tables())[intent]["answer"]
-    assert re.search(r"\bfreeze\b", answer.split(". ")[0], re.I)
+    for template in TEMPLATES.answers[intent].values():
+        assert re.search(r"\bfreeze\b|\bsperren\b", template.text.split(". ")[0], re.I), template.language
