@@ -1,10 +1,9 @@
-"""create_app: the page, its events and what people send it as a Starlette application. Knows the board, not Kafka."""
+"""create_app: the page, its events, what people send it and the API as a Starlette application. Knows no Kafka."""
 
 import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,28 +20,23 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from models.errors import BrokerUnavailable, GretchenError, TopicMismatch
-from streams.news.windows import WindowState
-from streams.records import AlertAction, Question
+from streams.records import AlertAction
 from streams.web.actions import ack_of, mute_of, unack_of, unmute_of
+from streams.web.api import create_api
+from streams.web.gate import Access, Gate
 from streams.web.guard import Allowance, SecurityHeaders, allowed_hosts
 from streams.web.history import Archive
 from streams.web.hub import Full, Hub
-from streams.web.take import Acted, Asked, Refused, read_body
+from streams.web.openapi import openapi
+from streams.web.reach import Reach
+from streams.web.refusals import REFUSALS
+from streams.web.saying import feedback_of, question_of, reply_of, with_person
+from streams.web.take import API_BODY_BYTES, Acted, Asked, Judged, Refused, Replied, read_body, refuse_foreign
 
 STATIC = Path(__file__).resolve().parent / "static"
 SEND_TIMEOUT_S = 5.0  # a browser that takes nothing for so long is let go
 
 log = logging.getLogger("gretchen.page")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What the page can do beyond its board. All raise BrokerUnavailable when Kafka does not answer."""
-
-    ask: Callable[[Question], Awaitable[None]]  # returns once Kafka has it, as `act` does
-    act: Callable[[AlertAction], Awaitable[None]]
-    read: Callable[[str], WindowState | None]  # a stream's state; called in a thread, may take a second
 
 
 def create_app(
@@ -51,8 +45,12 @@ def create_app(
     host: str,
     allowance: Allowance | None = None,
     registry: CollectorRegistry | None = None,
+    access: Access | None = None,
 ) -> Starlette:
-    """The page over `hub`'s board. `host` is the address it is bound to: it decides which Host headers are answered."""
+    """The page over `hub`'s board. `host` is the address it is bound to: it decides which Host headers are answered.
+
+    `allowance` is that of the page's own visitors, `access` what the API asks of its.
+    """
     allowed = allowance or Allowance()
     archive = Archive(reach.read)
 
@@ -71,23 +69,35 @@ def create_app(
             return JSONResponse({"error": line}, 503, {"Retry-After": "30"})
 
     async def questions(request: Request) -> Response:
+        refuse_foreign(request, "question")
         asked = await read_body(request, Asked, "question")
-        if not asked.text.strip():
-            raise Refused(400, "the question is empty")
+        question = question_of(asked.text, f"page-{uuid.uuid4()}", asked.conversation_id, datetime.now(UTC))
         admit(request, "question")
-        question = Question(
-            id=f"page-{uuid.uuid4()}",
-            text=asked.text,
-            conversation_id=asked.conversation_id,
-            asked_at=datetime.now(UTC),
-        )
         await reach.ask(question)
         return JSONResponse({"id": question.id}, 202)
+
+    async def feedback(request: Request) -> Response:
+        refuse_foreign(request, "judgement")
+        judged = await read_body(request, Judged, "judgement")
+        admit(request, "judgement")
+        record = feedback_of(judged, hub.board.talks.answers.get(judged.answer_id), datetime.now(UTC))
+        await reach.judge(record)
+        return JSONResponse({"id": record.id}, 202)
+
+    async def replies(request: Request) -> Response:
+        refuse_foreign(request, "reply")
+        replied = await read_body(request, Replied, "reply", API_BODY_BYTES)
+        admit(request, "reply")
+        conversation = with_person(hub.board.handovers, request.path_params["conversation"])
+        record = reply_of(replied, conversation, replied.id or f"page-{uuid.uuid4()}", datetime.now(UTC))
+        await reach.reply(record)
+        return JSONResponse({"id": record.id}, 202)
 
     def acting(
         parameter: str, action_of: Callable[[str, Acted, datetime], AlertAction]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def act(request: Request) -> Response:
+            refuse_foreign(request, "action")
             acted = await read_body(request, Acted, "action")
             admit(request, "action")
             action = action_of(request.path_params[parameter], acted, datetime.now(UTC))
@@ -113,6 +123,12 @@ def create_app(
             raise Refused(404, "no table has a history of this name yet")
         return JSONResponse(view, headers={"Cache-Control": "no-store"})
 
+    async def docs(request: Request) -> Response:
+        return FileResponse(STATIC / "docs.html")
+
+    async def described(request: Request) -> Response:
+        return JSONResponse(openapi())
+
     async def healthz(request: Request) -> Response:
         return JSONResponse({"ok": True})
 
@@ -128,11 +144,16 @@ def create_app(
         Route("/", index),
         Route("/events", events),
         Route("/questions", questions, methods=["POST"]),
+        Route("/api/feedback", feedback, methods=["POST"]),
+        Route("/api/handovers/{conversation:path}/replies", replies, methods=["POST"]),
         Route("/api/alerts/{episode:path}/ack", acting("episode", on_episode(ack_of)), methods=["POST"]),
         Route("/api/alerts/{episode:path}/unack", acting("episode", on_episode(unack_of)), methods=["POST"]),
         Route("/api/streams/{key:path}/mute", acting("key", mute_of), methods=["POST"]),
         Route("/api/streams/{key:path}/unmute", acting("key", unmute_of), methods=["POST"]),
         Route("/api/streams/{key:path}", stream),
+        Mount("/v1", create_api(hub.board, reach, Gate(access or Access(), host))),
+        Route("/openapi.json", described),
+        Route("/docs", docs),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -140,17 +161,7 @@ def create_app(
     if registry is not None:
         routes.append(Route("/metrics", metrics))
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host), www_redirect=False)
-    refusals = {Refused: refused, GretchenError: failed}
-    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), hosts], exception_handlers=refusals)
-
-
-async def refused(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, error.status if isinstance(error, Refused) else 400)
-
-
-async def failed(request: Request, error: Exception) -> Response:
-    status = 503 if isinstance(error, BrokerUnavailable) else 404 if isinstance(error, TopicMismatch) else 500
-    return JSONResponse({"error": str(error)}, status)
+    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), hosts], exception_handlers=REFUSALS)
 
 
 class Events(EventSourceResponse):

@@ -7,12 +7,24 @@ left open for weeks weighs what it weighed on the first day.
 from bisect import insort
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from streams.news.groups import STORM
-from streams.records import Alert, AlertAction, Answer, Question, ScoredNews, Summary
+from streams.records import (
+    Alert,
+    AlertAction,
+    Answer,
+    ChatFeedback,
+    Handover,
+    HandoverReply,
+    Question,
+    ScoredNews,
+    Summary,
+)
+from streams.web.handovers import Handovers
 from streams.web.rates import Backlog, Place, Rate
+from streams.web.talks import LINES, Talks
 from streams.web.views import View, action_view, alert_view, answer_view, headline_view, stream_view, trim
 
 HEADLINES = 200
@@ -26,7 +38,7 @@ REFUSED = 50
 LINE_POINTS = 48
 LINE_BUCKET_S = 300
 
-PARTS = ("entities", "groups", "alerts", "acks", "mutes", "chats")
+PARTS = ("entities", "groups", "alerts", "acks", "mutes", "chats", "handovers")
 
 BrokerState = Literal["connecting", "no topics", "loading", "connected", "down"]
 
@@ -65,6 +77,9 @@ class Board:
         self.mutes: dict[str, View] = {}
         self.chats: dict[str, View] = {}
         self.asked: dict[Place, str] = {}
+        self.good: dict[str, bool] = {}
+        self.talks = Talks()
+        self.handovers = Handovers()
         self.refused: deque[View] = deque(maxlen=REFUSED)
         self.refusals: Counter[str] = Counter()
         self.dead_letters = 0
@@ -141,19 +156,44 @@ class Board:
         if live:
             self.questions.entered(place, at_ms)
         self.asked[place] = record.id
-        trim(self.asked, 4 * CHATS)
+        trim(self.asked, LINES)
+        self.talks.ask(record, at)
         if record.id not in self.chats:
             asked = {"id": record.id, "conversation": record.conversation_id or record.id, "question": record.text}
-            self.chat(record.id, asked | {"asked_at": at, "answer": None, "refused": None})
+            self.chat(record.id, asked | {"asked_at": at, "answer": None, "refused": None, "good": None})
 
     def add_answer(self, record: Answer, at_ms: int, now_ms: int, live: bool) -> None:
-        known = self.chats.get(record.question_id)
+        person = record.way == "person"
+        id = record.id if person else record.question_id
+        known = self.chats.get(id)
+        self.talks.answer(record)
+        if self.handovers.answered(record):
+            self.changed["handovers"].add(record.conversation_id)
         if known and known["answer"]:
             return
-        self.chat(record.question_id, answer_view(record, known))
-        if live:
+        self.chat(id, answer_view(record, known, self.good.get(record.id)))
+        if live and not person:  # a person's reply is none to a place in chat-questions
             self.answered.add(now_ms)
             self.questions.left((record.origin.partition, record.origin.offset), at_ms)
+
+    def add_handover(self, record: Handover) -> None:
+        if self.handovers.add(record):
+            self.changed["handovers"].add(record.conversation_id)
+
+    def add_reply(self, record: HandoverReply, at: datetime) -> None:
+        """What it says is shown once it is passed on, as an answer."""
+        if self.handovers.replied(record, at):
+            self.changed["handovers"].add(record.conversation_id)
+
+    def add_feedback(self, record: ChatFeedback) -> None:
+        """The last one on an answer holds."""
+        self.good.pop(record.answer_id, None)
+        self.good[record.answer_id] = record.good
+        trim(self.good, ACTIONS)
+        for id, view in self.chats.items():
+            if view["answer"] and view["answer"]["id"] == record.answer_id:
+                self.chat(id, view | {"good": record.good})
+                return
 
     def add_refusal(self, source: str, place: Place, reason: str, detail: str, at_ms: int, live: bool) -> None:
         """A dead letter: `source` is "news", "chat-questions" or another topic's name."""
@@ -164,7 +204,9 @@ class Board:
         backlog = {"news": self.news, "chat-questions": self.questions}.get(source)
         if backlog and live:
             backlog.left(place, at_ms)
-        asked = self.chats.get(self.asked.get(place, "")) if source == "chat-questions" else None
+        question = self.asked.get(place, "") if source == "chat-questions" else ""
+        self.talks.refuse(question, reason, datetime.fromtimestamp(at_ms / 1000, UTC))
+        asked = self.chats.get(question)
         if asked and not asked["answer"]:
             self.chat(asked["id"], asked | {"refused": reason})
 
@@ -204,6 +246,7 @@ class Board:
             "acks": list(self.acks.values()),
             "mutes": list(self.mutes.values()),
             "chats": list(self.chats.values()),
+            "handovers": list(self.handovers.views.values()),
             "refused": list(self.refused),
             "refusals": dict(self.refusals),
             "skipped": 0,
@@ -214,7 +257,13 @@ class Board:
         changed: dict[str, Any] = {}
         if self.new:
             changed |= {"headlines": list(self.new), "skipped": self.skipped}
-        views = {"alerts": self.alerts, "acks": self.acks, "mutes": self.mutes, "chats": self.chats}
+        views: dict[str, dict[str, Any]] = {
+            "alerts": self.alerts,
+            "acks": self.acks,
+            "mutes": self.mutes,
+            "chats": self.chats,
+        }
+        views["handovers"] = self.handovers.views
         for part, streams in (("entities", self.entities), ("groups", self.groups)):
             views[part] = {key: streams[key].view() for key in self.changed[part] & streams.keys()}
         for kind, keys in self.changed.items():

@@ -7,25 +7,26 @@ and any number of pages may run. The topics are made by `gretchen topics` or a w
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
-import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from models.errors import BrokerUnavailable
 from streams.connection import aiokafka_options
-from streams.records import AlertAction, Question, Record
+from streams.records import AlertAction, ChatFeedback, HandoverReply, Question, Record
 from streams.settings import Settings
 from streams.topics import (
     ALERT_ACTIONS,
     ALERTS,
     CHAT_ANSWERS,
+    CHAT_FEEDBACK,
     CHAT_QUESTIONS,
     DEAD_LETTERS,
+    HANDOVER_REPLIES,
+    HANDOVERS,
     NEWS,
     SCORED_NEWS,
     SUMMARIES,
@@ -33,7 +34,9 @@ from streams.topics import (
 )
 from streams.web.board import Board, BrokerState
 from streams.web.hub import Hub
+from streams.web.outbox import ANSWER_S, Outbox
 from streams.web.read import apply
+from streams.web.stopping import stopped
 
 TAILS: tuple[tuple[Topic, int], ...] = (
     (NEWS, 0),
@@ -43,12 +46,14 @@ TAILS: tuple[tuple[Topic, int], ...] = (
     (ALERT_ACTIONS, 1000),
     (CHAT_QUESTIONS, 100),
     (CHAT_ANSWERS, 100),
+    (HANDOVERS, 100),
+    (HANDOVER_REPLIES, 400),  # of those that close: further back than the hand-overs, as several may belong to one
+    (CHAT_FEEDBACK, 100),
     (DEAD_LETTERS, 20),
 )
 """Records of each partition that a page starts with."""
 
 PROBE_S = 2.0  # how often the broker is asked for its topics and their ends
-ANSWER_S = 5.0  # how long it may take to answer
 LONGEST_WAIT_S = 5.0
 
 log = logging.getLogger("gretchen.page")
@@ -67,6 +72,7 @@ class Feed:
         self.hub = hub
         self.board: Board = hub.board
         self.now_ms = now_ms
+        self.outbox = Outbox(settings)
         self.topics = {topic.of(settings): topic for topic, _ in TAILS}
         self.tails = {topic.of(settings): tail for topic, tail in TAILS}
         self.next_offsets: dict[TopicPartition, int] = {}
@@ -187,6 +193,9 @@ class Feed:
                     self.board.broker = "connected"
                 self.hub.restart()
 
+    async def close(self) -> None:
+        await self.outbox.close()
+
     async def ask(self, question: Question) -> None:
         """Puts a question into its topic. Raises BrokerUnavailable."""
         await self.put(CHAT_QUESTIONS, question, question.id, question.conversation_id or question.id)
@@ -195,36 +204,17 @@ class Feed:
         """Puts what an operator did into its topic. Raises BrokerUnavailable."""
         await self.put(ALERT_ACTIONS, action, action.id, action.id)
 
+    async def reply(self, reply: HandoverReply) -> None:
+        """Puts what a person tells a customer into its topic. Raises BrokerUnavailable."""
+        await self.put(HANDOVER_REPLIES, reply, reply.id, reply.conversation_id)
+
+    async def judge(self, feedback: ChatFeedback) -> None:
+        """Puts what somebody thinks of an answer into its topic. Raises BrokerUnavailable."""
+        await self.put(CHAT_FEEDBACK, feedback, feedback.id, feedback.answer_id)
+
     async def put(self, topic: Topic, record: Record, id: str, key: str) -> None:
-        """With a producer of its own: people type slowly. Returns once Kafka has it; raises BrokerUnavailable."""
+        """Returns once Kafka has it; raises BrokerUnavailable."""
         name = topic.of(self.settings)
         if name not in self.present:  # sending would make the topic, with a wrong number of partitions
             raise BrokerUnavailable(self.board.trouble or f"the topic {name} is not there yet; try again shortly")
-        producer = AIOKafkaProducer(**client_options(self.settings), acks="all")
-        try:
-            await asyncio.wait_for(producer.start(), ANSWER_S)
-            headers = [
-                ("ce_id", quote(id).encode()),
-                ("ce_source", b"gretchen/page"),
-                ("ce_type", record.TYPE.encode()),
-                ("ce_specversion", b"1.0"),
-            ]
-            sent = producer.send_and_wait(name, msgspec.json.encode(record), key=key.encode(), headers=headers)
-            await asyncio.wait_for(sent, ANSWER_S)
-        except (KafkaError, OSError, TimeoutError):
-            where = self.settings.bootstrap_servers
-            raise BrokerUnavailable(f"no Kafka answers at {where}; nothing was sent, try again") from None
-        finally:
-            await stopped(producer.stop())
-
-
-async def stopped(stopping: Coroutine[Any, Any, None]) -> None:
-    """Waits for a client to stop; a broker that is away must not hold that up.
-
-    aiokafka's stop() may end as if it was cancelled, when its fetches pause between retries: that is not our end.
-    """
-    task = asyncio.create_task(stopping)
-    await asyncio.wait([task], timeout=1.0)
-    if not task.done() or task.cancelled() or task.exception():
-        task.cancel()
-        log.debug("a Kafka client did not stop in time")
+        await self.outbox.put(name, record, id, key)

@@ -5,13 +5,26 @@ from typing import Protocol
 
 import msgspec
 
-from streams.records import Alert, AlertAction, Answer, Question, ScoredNews, Summary
+from streams.records import (
+    Alert,
+    AlertAction,
+    Answer,
+    ChatFeedback,
+    Handover,
+    HandoverReply,
+    Question,
+    ScoredNews,
+    Summary,
+)
 from streams.topics import (
     ALERT_ACTIONS,
     ALERTS,
     CHAT_ANSWERS,
+    CHAT_FEEDBACK,
     CHAT_QUESTIONS,
     DEAD_LETTERS,
+    HANDOVER_REPLIES,
+    HANDOVERS,
     NEWS,
     SCORED_NEWS,
     SUMMARIES,
@@ -25,6 +38,9 @@ ALERT = msgspec.json.Decoder(Alert)
 ACTION = msgspec.json.Decoder(AlertAction)
 QUESTION = msgspec.json.Decoder(Question)
 ANSWER = msgspec.json.Decoder(Answer)
+HANDOVER = msgspec.json.Decoder(Handover)
+REPLY = msgspec.json.Decoder(HandoverReply)
+FEEDBACK = msgspec.json.Decoder(ChatFeedback)
 
 
 class Consumed(Protocol):
@@ -61,6 +77,12 @@ def apply(board: Board, topic: Topic, record: Consumed, now_ms: int, live: bool,
             board.add_question(QUESTION.decode(value), place, at_ms, at, live)
         elif topic is CHAT_ANSWERS:
             board.add_answer(ANSWER.decode(value), at_ms, now_ms, live)
+        elif topic is HANDOVERS:
+            board.add_handover(HANDOVER.decode(value))
+        elif topic is HANDOVER_REPLIES:
+            board.add_reply(REPLY.decode(value), datetime.fromtimestamp(at_ms / 1000, UTC))
+        elif topic is CHAT_FEEDBACK:
+            board.add_feedback(FEEDBACK.decode(value))
         elif topic is DEAD_LETTERS:
             told = {name: value.decode(errors="replace") for name, value in record.headers}
             origin = (int(told["partition"]), int(told["offset"]))

@@ -17,12 +17,15 @@ from starlette.applications import Starlette
 from models.errors import SettingsError
 from streams.queries import read_state
 from streams.settings import Settings
-from streams.web.app import Reach, create_app
+from streams.web.app import create_app
 from streams.web.board import Board
 from streams.web.consume import Feed, client_options
+from streams.web.gate import Access, access_of
 from streams.web.guard import is_loopback
 from streams.web.hub import Hub, pump
 from streams.web.meter import measure
+from streams.web.reach import Reach
+from streams.web.take import API_BODY_BYTES
 
 GRACE_S = 2
 log = logging.getLogger("gretchen.page")
@@ -39,7 +42,9 @@ class Server(uvicorn.Server):
             proxy_headers=False,  # a client must not choose the address it is rated by
             server_header=False,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=API_BODY_BYTES,
+            ws_per_message_deflate=False,  # a small message could unfold to a large one
             timeout_graceful_shutdown=GRACE_S,
         )
         super().__init__(config)
@@ -84,17 +89,18 @@ def now_ms() -> int:
 def serve(settings: Settings, tell: Callable[[str], None]) -> None:
     """Serves until SIGTERM or SIGINT, then returns; `tell` gets the address once it answers."""
     client_options(settings)  # an unusable setting ends the page here, not in a retry
+    access = access_of(settings)
     sock = bind(settings.page_host, settings.page_port)
-    asyncio.run(serve_on(sock, settings, tell))
+    asyncio.run(serve_on(sock, settings, access, tell))
 
 
-async def serve_on(sock: socket.socket, settings: Settings, tell: Callable[[str], None]) -> None:
+async def serve_on(sock: socket.socket, settings: Settings, access: Access, tell: Callable[[str], None]) -> None:
     hub = Hub(Board(), now_ms)
     feed = Feed(settings, hub, now_ms)
     registry = CollectorRegistry()
     measure(hub, registry)
-    reach = Reach(feed.ask, feed.act, partial(read_state, settings))
-    app = create_app(hub, reach, settings.page_host, registry=registry)
+    reach = Reach(feed.ask, feed.act, feed.reply, feed.judge, partial(read_state, settings))
+    app = create_app(hub, reach, settings.page_host, registry=registry, access=access)
     server = Server(app, hub)
     host, port = sock.getsockname()[:2]
     tell(f"Gretchen's page: http://{f'[{host}]' if ':' in host else host}:{port}/")
@@ -111,3 +117,4 @@ async def serve_on(sock: socket.socket, settings: Settings, tell: Callable[[str]
         for task in tasks:
             task.cancel()
         await asyncio.wait([serving, *tasks], timeout=GRACE_S + 1)
+        await feed.close()

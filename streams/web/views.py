@@ -1,11 +1,27 @@
 """Records as the browser gets them: the fields it shows, links it may open, nothing else."""
 
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from streams.records import Alert, AlertAction, Answer, Evidence, ScoredNews, Series, Summary
+import msgspec
+from msgspec import Meta
+
+from streams.records import (
+    Alert,
+    AlertAction,
+    Answer,
+    Considered,
+    Evidence,
+    ScoredNews,
+    Series,
+    Source,
+    Summary,
+    Way,
+)
 
 View = dict[str, Any]
+Moment = Annotated[datetime, Meta(tz=True)]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -15,6 +31,9 @@ URL_CHARS = 2000
 EVIDENCE = 12
 MEMBERS = 60
 BUCKETS = 96  # of an alert's series; two days in hours are the longest
+SAID_CHARS = 4000  # of a question or an answer
+QUOTE_CHARS = 1000
+SOURCES = 8  # and as many options, and ways considered
 ORDER = {"opened": 0, "grew": 1, "resolved": 2}
 
 
@@ -142,20 +161,65 @@ def action_view(record: AlertAction) -> View:
     }
 
 
-def answer_view(record: Answer, known: View | None) -> View:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer is told, with where it comes from. `way` "person": by somebody, not by Gretchen.
+
+    `why` are the ways that were considered, each with its chance of being right; `confidence` is the chosen one's.
+    """
+
+    id: str
+    text: str
+    way: Way
+    abstained: bool
+    intent: str | None
+    confidence: float
+    options: list[str]
+    sources: list[Source]
+    instruction: str | None
+    why: list[Considered]
+    language: str
+    by: str
+    at: Moment
+
+
+def told_of(record: Answer) -> Told:
+    return Told(
+        id=record.id,
+        text=cut(record.text, SAID_CHARS),
+        way="handover" if record.abstained and record.way == "template" else record.way,  # as it once was written
+        abstained=record.abstained,
+        intent=record.intent and label(record.intent),
+        confidence=round(record.confidence, 3),
+        options=[cut(option, 200) for option in record.options[:SOURCES]],
+        sources=[source_of(source) for source in record.sources[:SOURCES]],
+        instruction=record.instruction and cut(record.instruction),
+        why=[msgspec.structs.replace(each, said=cut(each.said, 200)) for each in record.why[:SOURCES]],
+        language=label(record.language),
+        by=label(record.by),
+        at=record.answered_at,
+    )
+
+
+def source_of(source: Source) -> Source:
+    bounded = {
+        name: cut(value, QUOTE_CHARS if name == "quote" else TEXT_CHARS)
+        for name in ("intent", "document", "heading", "quote", "instruction")
+        if (value := getattr(source, name))
+    }
+    return msgspec.structs.replace(source, **bounded)
+
+
+def answer_view(record: Answer, known: View | None, good: bool | None = None) -> View:
+    """A question with its answer; of what a person said by themselves, without a question. `good`: the feedback."""
+    person = record.way == "person"
     return {
-        "id": record.question_id,
+        "id": record.id if person else record.question_id,
         "conversation": record.conversation_id,
-        "question": cut(record.question, 2000),
+        "question": "" if person else cut(record.question, 2000),
         "asked_at": known["asked_at"] if known else record.answered_at,
         "refused": None,
-        "answer": {
-            "text": cut(record.text, 4000),
-            "abstained": record.abstained,
-            "intent": record.intent,
-            "confidence": round(record.confidence, 3),
-            "at": record.answered_at,
-        },
+        "answer": msgspec.to_builtins(told_of(record), builtin_types=(datetime,)),
+        "good": good,
     }
 
 

@@ -17,7 +17,7 @@ from streams.admin import ensure_topics
 from streams.broker import EmbeddedKafka
 from streams.settings import Settings
 from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS, SUMMARIES
-from streams.web.consume import stopped
+from streams.web.stopping import stopped
 from tests.support.page_process import PageProcess, Writer, seen
 from tests.support.page_records import alert, answer, question, scored, state, summary
 
