@@ -90,8 +90,8 @@ def pick(texts: Mapping[str, object], language: str, default: str) -> str:
 
 @dataclass(frozen=True)
 class Templates:
-    """`answers`: intent -> language -> template; `phrases`: key -> language -> sentence; `examples`: intent -> questions
-    in all languages; `language` is that of the texts for which the files name none."""
+    """`answers`: intent -> language -> template; `phrases`: key -> language -> sentence; `examples`: an intent's
+    questions, in all languages; `language` is that of the texts for which the files name none."""
 
     answers: Mapping[str, Mapping[str, Template]]
     phrases: Mapping[str, Texts]
