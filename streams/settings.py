@@ -50,14 +50,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     # models
     news_model: Path = ZOO / "news"
     intents_model: Path = ZOO / "intents"
+    reader_model: Path = ZOO / "reader"  # this and the next two may be missing at their default places
+    instructions_model: Path = ZOO / "instructions"
+    encoder_model: Path = ZOO / "encoder"
+    templates: Path = PACKAGE / "chat" / "templates"
     watchlist: Path = PACKAGE / "news" / "watchlist.csv"
     engine_threads: Annotated[int, Meta(ge=0)] = 0  # 0: one a core, at most 4
     # batches
     batch_records: Positive = 256
     batch_tokens: Positive = 4096
     linger_ms: Annotated[float, Meta(ge=0)] = 20.0
+    chat_linger_ms: Annotated[float, Meta(ge=0)] = 2.0  # a customer waits, and a batch of one is answered no slower
     max_text_chars: Positive = 20_000
     max_future_s: Seconds = 86_400.0  # a record dated later than this from now is refused
+    # chat
+    wrong_answer_price: Annotated[float, Meta(gt=1)] = 3.0  # in hand-overs to a person
+    chat_expires_s: Seconds = 1800.0  # of silence, then a conversation begins anew
+    handover_expires_s: Seconds = 86_400.0  # the same while a person has it
+    passages_read: Annotated[int, Meta(ge=1, le=50)] = 6  # of documents, for one question
+    max_document_bytes: Positive = 20_000_000  # of a file that is added to the documents
+    time_zone: str = "UTC"  # what "today" is, in questions about the news
     # watching
     rules: Path = Path("rules.yaml")  # what is watched for; without the file, the defaults
     tick_s: Seconds = 60.0  # how often time passes for streams of which nothing is heard

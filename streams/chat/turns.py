@@ -29,6 +29,26 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One question: `spoken` as it was said, `text` with what it leaves out; they differ in a follow-up only."""
+
+    text: str
+    spoken: str
+
+    @property
+    def follows(self) -> bool:
+        return self.text != self.spoken
+
+
+class Wanted(NamedTuple):
+    """A question as all ways are asked it. `conversation`: the state with the message in it; `now`: when it came."""
+
+    part: Part
+    conversation: Conversation
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One way's answer to one part of a question. `confidence` is the calibrated chance that it is right."""
 

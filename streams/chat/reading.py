@@ -1,0 +1,69 @@
+"""The way of documents: passages found, spans read out of them and compared across passages. Pure, but for engines."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.chat.chances import Chance
+from streams.chat.compose import place, quoted
+from streams.chat.decide import Weighed
+from streams.chat.template import Templates
+from streams.chat.turns import Candidate, Hit, Index, Wanted
+from streams.records import Source
+
+if TYPE_CHECKING:
+    from models.engines.reader import Answer, Reader, Reading
+
+SPANS = 3  # that compete for an answer
+EQUAL = 0.02  # difference of chances that says nothing
+NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """`chance`: what the reader's is worth; `passages`: how many are read for a question."""
+
+    index: Index
+    reader: "Reader"
+    chance: Chance
+    passages: int
+
+    def think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
+        questions = [one.part.text for one in wanted]
+        found = self.index.search(questions, self.passages)
+        asked = [
+            (question, [hit.passage.text for hit in hits]) for question, hits in zip(questions, found, strict=True)
+        ]
+        readings = self.reader.read_many(asked, SPANS)
+        return [weigh(reading, hits, self.chance) for reading, hits in zip(readings, found, strict=True)]
+
+
+def weigh(reading: "Reading", hits: Sequence[Hit], chance: Chance) -> Weighed:
+    """The span that most speaks for, in the sentence around it."""
+    if not reading.answers:
+        return Weighed()
+    best = agreed(reading.answers)
+    passage = hits[best.passage].passage
+    source = Source(
+        kind="document",
+        document=passage.document,
+        heading=" › ".join(place(passage)),
+        start=passage.start + best.start,
+        end=passage.start + best.end,
+        quote=best.text,
+    )
+    text = quoted(passage, best.start, best.end)
+    return Weighed((Candidate("documents", text, chance(best.score), (source,), said=passage.id),))
+
+
+def agreed(answers: Sequence["Answer"]) -> "Answer":
+    """The likeliest span; of spans that are as good as equal the one that other passages have, too."""
+    near = [answer for answer in answers if answers[0].score - answer.score < EQUAL]
+    votes = [plain(answer.text) for answer in answers]
+    return max(near, key=lambda answer: (votes.count(plain(answer.text)), answer.margin))
+
+
+def plain(text: str) -> str:
+    """What two ways to write the same answer have in common."""
+    return " ".join(NOISE.sub(" ", text.lower()).split())
