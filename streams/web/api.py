@@ -39,7 +39,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     conversation_id: str
-    status: Literal["received", "answered", "handed_over", "person", "refused"] = "received"
+    status: Literal["received", "answered", "handed_over", "person", "refused"]
     event: Event | None = None
 
 

@@ -22,7 +22,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened in a conversation.
 
     "received": Kafka has the question `id`, which says `text`. "answered" and "handed_over": what the customer is told
-    about question `id`. "person": what somebody wrote; `id` is the answer's. "refused": question `id` is answered by
+    about question `id`. "person": what somebody wrote, in the reply `id`. "refused": question `id` is answered by
     nobody, for a `reason`.
     """
 
@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def key(self) -> Key:
         """The same for what is told twice: a question is settled once."""
-        return ("received" if self.type == "received" else "settled", self.id)
+        return (self.type if self.type in ("received", "person") else "settled", self.id)
 
 
 def received(record: Question, at: datetime) -> Event:
@@ -51,7 +51,7 @@ def answered(record: Answer) -> Event:
     kind: dict[str, Literal["handed_over", "person"]] = {"handover": "handed_over", "person": "person"}
     return Event(
         type=kind.get(told.way, "answered"),
-        id=record.id if told.way == "person" else record.question_id,
+        id=record.question_id,
         conversation_id=record.conversation_id,
         at=record.answered_at,
         answer=told,

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from streams.news.alerts import alert_of
 from streams.news.groups import group_of
@@ -13,17 +16,23 @@ from streams.records import (
     Alert,
     AlertAction,
     Answer,
+    ChatFeedback,
+    Conversation,
     EntitySentiment,
     Evidence,
+    Handover,
+    HandoverReply,
     Kind,
     Origin,
     Question,
+    Said,
     ScoredNews,
     Sentiment,
     Series,
     Severity,
     Status,
     Summary,
+    Way,
 )
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -200,18 +209,68 @@ def question(id: str, text: str, conversation: str = "c1") -> Question:
     return Question(id=id, text=text, conversation_id=conversation, asked_at=NOON)
 
 
-def answer(asked: Question, text: str, abstained: bool = False, offset: int = 0) -> Answer:
-    return Answer(
+def answer(
+    asked: Question,
+    text: str,
+    abstained: bool = False,
+    offset: int = 0,
+    way: Way | None = None,
+    conversation: Conversation | None = None,
+    **fields: Any,
+) -> Answer:
+    told = Answer(
         id=f"{asked.id}:answer",
         question_id=asked.id,
         conversation_id=asked.conversation_id or asked.id,
         question=asked.text,
         text=text,
         abstained=abstained,
+        way=way or ("handover" if abstained else "template"),
         intent=None if abstained else "card_arrival",
         confidence=0.31 if abstained else 0.97,
         alternatives={},
         answered_at=datetime.now(UTC),
         model="intents/1",
         origin=Origin(0, offset),
+        conversation=conversation,
+    )
+    return msgspec.structs.replace(told, **fields)
+
+
+def handed_over(
+    asked: Question, at: datetime | None = None, said: str = "A colleague will write to you here."
+) -> tuple[Handover, Answer]:
+    """A question that a person gets, as the worker tells of it in two topics."""
+    at = at or datetime.now(UTC)
+    transcript = [Said(role="customer", text=asked.text, at=at)]
+    record = Handover(
+        id=f"{asked.id}:handover",
+        question_id=asked.id,
+        conversation_id=asked.conversation_id or asked.id,
+        reason="asked",
+        summary=f"The customer asked for a person.\n- {asked.text}",
+        transcript=transcript,
+        guesses={"card_arrival": 0.41, "lost_or_stolen_card": 0.22},
+        language="en",
+        at=at,
+        origin=Origin(0, 0),
+    )
+    told = [*transcript, Said(role="gretchen", text=said, at=at)]
+    conversation = Conversation(id=record.conversation_id, transcript=told, handed_over=at)
+    return record, answer(asked, said, True, conversation=conversation, answered_at=at)
+
+
+def passed_on(reply: HandoverReply, before: Conversation, at: datetime | None = None) -> Answer:
+    """What a person wrote, as the worker passes it on."""
+    at = at or datetime.now(UTC)
+    lines = [*before.transcript, *([Said(role="person", text=reply.text, at=at, by=reply.by)] if reply.text else [])]
+    after = Conversation(id=before.id, transcript=lines, handed_over=None if reply.closes else before.handed_over)
+    asked = Question(id=reply.id, text="", conversation_id=before.id)
+    said = answer(asked, reply.text, way="person", conversation=after, by=reply.by, intent=None, answered_at=at)
+    return msgspec.structs.replace(said, id=f"{reply.id}:reply", confidence=1.0, model="")
+
+
+def judgement(answer_id: str, good: bool, conversation: str = "c1") -> ChatFeedback:
+    return ChatFeedback(
+        id=f"{answer_id}:feedback", answer_id=answer_id, conversation_id=conversation, good=good, at=NOON
     )

@@ -50,4 +50,4 @@ byId("docs").replaceChildren(
   el("p", {}, told.info.description),
   ...Object.entries(told.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, call]) => operation(path, method, call))),
   ...Object.entries(schemas).map(([title, schema]) => el("section", { id: title }, el("h2", {}, el("code", {}, title)), el("p", {}, schema.description ?? ""), fields(schema))));
-document.querySelector(location.hash || null)?.scrollIntoView();
+byId(location.hash.slice(1))?.scrollIntoView(); // it was not there before

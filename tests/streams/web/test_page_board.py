@@ -7,13 +7,16 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.records import Record
+from streams.records import HandoverReply, Record
 from streams.topics import (
     ALERT_ACTIONS,
     ALERTS,
     CHAT_ANSWERS,
+    CHAT_FEEDBACK,
     CHAT_QUESTIONS,
     DEAD_LETTERS,
+    HANDOVER_REPLIES,
+    HANDOVERS,
     NEWS,
     SCORED_NEWS,
     SUMMARIES,
@@ -21,9 +24,22 @@ from streams.topics import (
 )
 from streams.web.board import ACTIONS, ENTITIES, GROUPS, HEADLINES, HEADLINES_PER_DELTA, Board
 from streams.web.board import ALERTS as ALERTS_KEPT
+from streams.web.handovers import KEPT
 from streams.web.read import apply
 from streams.web.views import link
-from tests.support.page_records import NOON, action, alert, answer, evidence, question, scored, summary
+from tests.support.page_records import (
+    NOON,
+    action,
+    alert,
+    answer,
+    evidence,
+    handed_over,
+    judgement,
+    passed_on,
+    question,
+    scored,
+    summary,
+)
 
 
 class Consumed(NamedTuple):
@@ -65,6 +81,8 @@ def test_everything_is_bounded() -> None:
         put(board, ALERT_ACTIONS, action("ack", f"e{i}-1"))
         put(board, ALERT_ACTIONS, action("mute", f"e{i}"))
         put(board, CHAT_QUESTIONS, question(f"q{i}", "Why?"), offset=i)
+        put(board, HANDOVERS, handed_over(question(f"q{i}", "Why?", f"c{i}"))[0])
+        put(board, CHAT_FEEDBACK, judgement(f"q{i}:answer", True))
     shown = board.snapshot(0)
     assert len(shown["headlines"]) == HEADLINES
     assert shown["headlines"][-1]["id"] == "n999"
@@ -73,6 +91,8 @@ def test_everything_is_bounded() -> None:
     assert len(shown["alerts"]) == ALERTS_KEPT
     assert len(shown["acks"]) == len(shown["mutes"]) == ACTIONS
     assert len(shown["chats"]) < 200
+    assert len(shown["handovers"]) == KEPT
+    assert len(board.good) == ACTIONS
     assert len(msgspec.json.encode(shown)) < 1_000_000
 
 
@@ -192,6 +212,36 @@ def test_a_question_waits_until_its_answer_comes_in_whatever_order() -> None:
         [chat] = board.snapshot(0)["chats"]
         assert (chat["question"], chat["answer"]["text"]) == ("Where is my card?", "On its way.")
         assert not board.questions.waiting
+
+
+def test_a_person_and_gretchen_speak_in_one_conversation() -> None:
+    board, asked = Board(), question("q1", "A person, please")
+    record, told = handed_over(asked, NOON)
+    assert told.conversation is not None
+    put(board, CHAT_QUESTIONS, asked)
+    put(board, HANDOVERS, record)
+    put(board, CHAT_ANSWERS, told)
+    reply = HandoverReply(id="r1", conversation_id="c1", text="Hello, I am Ada.", by="Ada", closes=True)
+    put(board, HANDOVER_REPLIES, reply)
+    for _ in range(2):
+        put(board, CHAT_ANSWERS, passed_on(reply, told.conversation, NOON + timedelta(minutes=1)))
+    first, second = board.snapshot(0)["chats"]
+    assert (first["answer"]["way"], first["answer"]["abstained"]) == ("handover", True)
+    assert (second["question"], second["answer"]["way"], second["answer"]["by"]) == ("", "person", "Ada")
+    assert board.answered.total == 1  # a person's reply is none of Gretchen's
+    changed = board.delta()
+    assert [view.open for view in changed["handovers"]] == [False]
+    assert msgspec.json.encode(changed)
+    assert board.delta() == {}
+
+
+def test_the_last_judgement_on_an_answer_is_shown_with_it_in_whatever_order() -> None:
+    board = Board()
+    put(board, CHAT_FEEDBACK, judgement("q1:answer", False))
+    put(board, CHAT_ANSWERS, answer(question("q1", "Why?"), "So."))
+    assert board.delta()["chats"][0]["good"] is False
+    put(board, CHAT_FEEDBACK, judgement("q1:answer", True))
+    assert board.delta()["chats"][0]["good"] is True
 
 
 def test_a_question_waits_since_kafka_has_it_whatever_time_it_names() -> None:
