@@ -15,8 +15,9 @@ from streams.news.folding import fold
 OTHERWISE = re.compile(r"\b(?:before|after|by|until|till|next|every|each|except) $")
 """What right before a phrase makes another time of it, or none."""
 TIMELY = re.compile(
-    rf"\b(?:{DAY_WORDS}|{SURE_MONTH}|since|until|till|ago|between|tomorrow|weekends?|minutes?|hours?|weeks?|months?"
-    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early|(?:end|start|beginning) of)\b"
+    rf"\b(?:{DAY_WORDS}|{SURE_MONTH}|since|until|till|ago|tomorrow|weekends?|(?<!the )minutes?|hours?|weeks?|months?"
+    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early|(?:end|start|beginning) of)"
+    r"\b"
 )
 """Words that are hardly ever said without a time being meant."""
 
