@@ -19,9 +19,29 @@ from kafka.errors import (
 
 from models.errors import BrokerUnavailable, TopicMismatch
 from streams.settings import Settings
-from streams.topics import CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SUMMARIES, SURGES, TOPICS, Topic
+from streams.topics import (
+    CHAT_FEEDBACK,
+    CHAT_QUESTIONS,
+    ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    HANDOVER_REPLIES,
+    NEWS,
+    SUMMARIES,
+    SURGES,
+    TOPICS,
+    Topic,
+)
 
-CONSUMED = (NEWS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, SURGES, SUMMARIES, CHAT_QUESTIONS)
+CONSUMED = (
+    NEWS,
+    ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    SURGES,
+    SUMMARIES,
+    CHAT_QUESTIONS,
+    HANDOVER_REPLIES,
+    CHAT_FEEDBACK,
+)
 """What the worker's group reads."""
 
 MAX_RECORD_BYTES = 2 << 20  # a dead letter holds a record of the default 1 MiB and its headers

@@ -1,13 +1,13 @@
 """create_app: the worker as a value. Nothing is wired by importing this module."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.engines import Engine
 from streams.batching import Batch, batches
-from streams.chat.templates import Templates
+from streams.chat.memory import fold_answer
+from streams.conversing import Answerer, Talk, converse_batch, feedback_batch, relay_batch
 from streams.desk import Clock, Desk
 from streams.exact import ExactApp
 from streams.metrics import Metrics
@@ -15,9 +15,21 @@ from streams.news.alerts import fold_alert
 from streams.news.rules import RuleBook
 from streams.serving import Scorer
 from streams.settings import Settings
-from streams.steps import answer_batch, score_batch
+from streams.steps import score_batch
 from streams.tables import ExactTable
-from streams.topics import ALERTS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SUMMARIES, SURGES, Topic
+from streams.topics import (
+    ALERTS,
+    CHAT_ANSWERS,
+    CHAT_FEEDBACK,
+    CHAT_QUESTIONS,
+    ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    HANDOVER_REPLIES,
+    NEWS,
+    SUMMARIES,
+    SURGES,
+    Topic,
+)
 from streams.watching import Lives, Told, alert_batch, entity_told, group_told, storm_batch, ticks, watch_batch
 
 if TYPE_CHECKING:
@@ -26,10 +38,9 @@ if TYPE_CHECKING:
 Step = Callable[[Batch], Awaitable[None]]
 
 GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, whose states are written once a batch
+QUESTIONS = 16  # of a batch: each may be read in documents, and a rebalance or SIGTERM waits for the batch at work
 BYTES_PER_TOKEN = 5  # of a record's JSON, roughly: enough to bound a batch before it is tokenized
-
-
-MODELS = ("score_news", "answer_questions")  # agents whose batches go to an engine
+LOOK_S = 0.05
 
 
 def one(value: bytes) -> int:
@@ -42,43 +53,64 @@ def tokens(value: bytes) -> int:
     return len(value) // BYTES_PER_TOKEN + 1
 
 
+class Work(NamedTuple):
+    """An agent: what it reads, what it does with a batch, how large a batch may become, when the first may begin."""
+
+    topic: Topic
+    step: Step
+    linger_s: float
+    records: int
+    weigh: Callable[[bytes], int] = one
+    may_begin: Callable[[], bool] = lambda: True
+
+
 def create_app(
     settings: Settings,
     *,
     news_engine: Engine,
-    intents_engine: Engine,
-    threshold: float,
+    answer: Answerer,
     gazetteer: "Gazetteer",
-    templates: Templates,
     rules: Callable[[], RuleBook],
     clock: Clock,
-    registry: CollectorRegistry,
+    metrics: Metrics,
+    informed: Callable[[], bool] = lambda: True,
 ) -> ExactApp:
-    """The Faust app with its agents. `threshold`: the intents model's probability below which nobody guesses; `rules`:
-    asked for every batch, so that they may change meanwhile."""
+    """The Faust app with its agents. `rules`: asked for every batch, so that they may change meanwhile; `informed`:
+    whether what `answer` reads from is there, so that questions may be taken."""
     app = ExactApp(settings)
-    metrics = Metrics(registry)
     desk = Desk(app, settings, metrics, clock)
     windows, groups, storms = (app.exact_table(name) for name in ("windows", "groups", "storms"))
     episodes = app.topic_table("episodes", ALERTS.of(settings), fold_alert)
-    news, chat = Scorer(news_engine, metrics, "score_news"), Scorer(intents_engine, metrics, "answer_questions")
+    conversations = app.topic_table("conversations", CHAT_ANSWERS.of(settings), fold_answer)
+    news, talk = Scorer(news_engine, metrics, "score_news"), Talk(conversations, answer, asyncio.Lock())
+    linger_s, chat_linger_s = settings.linger_ms / 1000, settings.chat_linger_ms / 1000
 
     def watch(agent: str, topic: Topic, table: ExactTable, read: Callable[[Any], Told]) -> Step:
         lives = Lives(app)
         return lambda batch: watch_batch(desk, agent, topic, table, lives, rules, read, batch)
 
-    steps: dict[str, tuple[Topic, Step]] = {
-        "score_news": (NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch)),
-        "watch_entities": (ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told)),
-        "watch_groups": (GROUP_SENTIMENTS, watch("watch_groups", GROUP_SENTIMENTS, groups, group_told)),
-        "group_surges": (SURGES, lambda batch: storm_batch(desk, storms, rules().storm, batch)),
-        "raise_alerts": (SUMMARIES, lambda batch: alert_batch(desk, episodes, rules, batch)),
-        "answer_questions": (CHAT_QUESTIONS, lambda batch: answer_batch(desk, chat, threshold, templates, batch)),
+    groups_linger_s, many = max(linger_s, GROUPS_LINGER_S), settings.batch_records
+    agents = {
+        "score_news": Work(
+            NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch), linger_s, many, tokens
+        ),
+        "watch_entities": Work(
+            ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told), linger_s, many
+        ),
+        "watch_groups": Work(
+            GROUP_SENTIMENTS, watch("watch_groups", GROUP_SENTIMENTS, groups, group_told), groups_linger_s, many
+        ),
+        "group_surges": Work(SURGES, lambda batch: storm_batch(desk, storms, rules().storm, batch), linger_s, many),
+        "raise_alerts": Work(SUMMARIES, lambda batch: alert_batch(desk, episodes, rules, batch), linger_s, many),
+        "answer_questions": Work(
+            CHAT_QUESTIONS, lambda batch: converse_batch(desk, talk, batch), chat_linger_s, QUESTIONS, tokens, informed
+        ),
+        "relay_replies": Work(HANDOVER_REPLIES, lambda batch: relay_batch(desk, talk, batch), chat_linger_s, many),
+        "count_feedback": Work(CHAT_FEEDBACK, lambda batch: feedback_batch(desk, batch), linger_s, many),
     }
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-    for name, (topic, step) in steps.items():
-        linger_s = max(settings.linger_ms / 1000, GROUPS_LINGER_S if name == "watch_groups" else 0.0)
-        app.agent(app.topic(topic.of(settings), **raw), name=name)(agent_of(app, name, step, linger_s))
+    for name, work in agents.items():
+        app.agent(app.topic(work.topic.of(settings), **raw), name=name)(agent_of(app, name, work))
     watched = ((ENTITY_SENTIMENTS, windows), (GROUP_SENTIMENTS, groups), (SURGES, storms))
 
     async def tell_time() -> None:
@@ -89,16 +121,16 @@ def create_app(
     return app
 
 
-def agent_of(app: ExactApp, name: str, step: Step, linger_s: float) -> Callable[[Any], Awaitable[None]]:
+def agent_of(app: ExactApp, name: str, work: Work) -> Callable[[Any], Awaitable[None]]:
     """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
-    settings = app.settings
-    records, weight = settings.batch_records, settings.batch_tokens
-    weigh = tokens if name in MODELS else one
+    weight = app.settings.batch_tokens
 
     async def agent(stream: Any) -> None:
         try:
-            async for batch in batches(stream, records, weight, weigh, linger_s):
-                await step(batch)
+            while not work.may_begin():
+                await asyncio.sleep(LOOK_S)
+            async for batch in batches(stream, work.records, weight, work.weigh, work.linger_s):
+                await work.step(batch)
         except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
             app.fail_stop(f"{name}: {error!r}")
 

@@ -6,10 +6,20 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from streams.records import News, Question, Record
+from streams.records import HandoverReply, News, Question, Record
 
 Reason = Literal[
-    "empty", "not-json", "schema", "version", "text-blank", "text-too-long", "text-control", "date", "engine", "sink"
+    "empty",
+    "not-json",
+    "schema",
+    "version",
+    "text-blank",
+    "text-too-long",
+    "text-control",
+    "date",
+    "engine",
+    "conversation",
+    "sink",
 ]
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 DETAIL_CHARS = 300
@@ -56,6 +66,17 @@ def decode_question(
     check_text(question.text, max_chars)
     check_date(question.asked_at, now, max_future_s)
     return question
+
+
+def decode_reply(
+    value: bytes | None, ce_type: str | None, now: datetime, max_chars: int, max_future_s: float
+) -> HandoverReply:
+    """A person's reply that can be told to a customer, or that closes. Raises Refused."""
+    reply = decode(value, HandoverReply, ce_type)
+    if reply.text or not reply.closes:
+        check_text(reply.text, max_chars)
+    check_date(reply.at, now, max_future_s)
+    return reply
 
 
 def check_text(text: str, max_chars: int) -> None:

@@ -7,10 +7,12 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.intake import Reason
-from streams.records import Kind, Severity, Status
+from streams.records import HandedOver, Kind, Severity, Status, Way
 
 STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+TURNS = (1, 2, 3, 5, 8, 13, 21, 50)
+OPINIONS = ("good", "bad")
 TOKENS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 
 
@@ -29,7 +31,8 @@ class Metrics:
         )
         self.stage = Histogram(
             "gretchen_stage_seconds",
-            "Time of one batch in a stage: queue (waiting for a thread), tokenize, infer, publish.",
+            "Time of one batch in a stage: queue (waiting for a thread), tokenize, infer, publish; of questions: answer"
+            " and, in it, understand, retrieve, read, live.",
             ["agent", "stage"],
             buckets=STAGE_S,
             registry=registry,
@@ -42,11 +45,30 @@ class Metrics:
             registry=registry,
         )
         self.alerts = Counter("gretchen_alerts", "Alerts raised.", ["kind", "status", "severity"], registry=registry)
-        self.abstentions = Counter("gretchen_abstentions", "Questions handed over to a person.", registry=registry)
+        self.answers = Counter("gretchen_answers", "Answers given, people's included.", ["way"], registry=registry)
+        self.abstentions = Counter(
+            "gretchen_abstentions", "Questions that nobody guessed an answer to.", registry=registry
+        )
+        self.handovers = Counter(
+            "gretchen_handovers", "Questions that a person has to see.", ["reason"], registry=registry
+        )
+        self.feedback = Counter("gretchen_feedback", "Opinions on answers.", ["opinion"], registry=registry)
+        self.turns = Histogram(
+            "gretchen_conversation_turns",
+            "Which turn of its conversation an answer is.",
+            buckets=TURNS,
+            registry=registry,
+        )
         self.dead_letters = Counter("gretchen_dead_letters", "Records refused.", ["reason"], registry=registry)
         self.truncated = Counter("gretchen_truncated_texts", "Texts longer than the model reads.", registry=registry)
         for reason in get_args(Reason):  # at 0 from the start: increase() does not see a counter's first value
             self.dead_letters.labels(reason)
+        for way in get_args(Way):
+            self.answers.labels(way)
+        for reason in get_args(HandedOver):
+            self.handovers.labels(reason)
+        for opinion in OPINIONS:
+            self.feedback.labels(opinion)
         for kind, status, severity in product(get_args(Kind), get_args(Status), get_args(Severity)):
             self.alerts.labels(kind, status, severity)
 
@@ -61,6 +83,16 @@ def rules_gauges(registry: CollectorRegistry, failed: Callable[[], bool], loaded
     failing.set_function(lambda: float(failed()))
     loaded = Gauge("gretchen_rules_loaded_timestamp_seconds", "When the rules that hold were read.", registry=registry)
     loaded.set_function(loaded_at)
+
+
+def templates_gauge(registry: CollectorRegistry, failed: Callable[[], bool]) -> None:
+    """Asked at every scrape, likewise."""
+    gauge = Gauge(
+        "gretchen_templates_reload_failed",
+        "1 while the folder of answers is broken and the answers read before hold.",
+        registry=registry,
+    )
+    gauge.set_function(lambda: float(failed()))
 
 
 def lag_gauge(registry: CollectorRegistry) -> Gauge:

@@ -20,6 +20,8 @@ Kind = Literal["negatives", "share", "volume", "turn", "storm"]
 """What is unusual: many negatives; a large share of them; many news; another tone; many entities at once."""
 Way = Literal["template", "documents", "live", "small-talk", "clarify", "unsure", "handover", "person"]
 """How a question was answered: "clarify" asked back, "unsure" asked for other words, "person" is somebody's reply."""
+HandedOver = Literal["asked", "unsure", "with-person"]
+"""Why a person has to see a question: they were asked for, no answer was sure, they have the conversation already."""
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
@@ -380,7 +382,7 @@ class Handover(Record, frozen=True, kw_only=True):
     id: str
     question_id: str
     conversation_id: str
-    reason: Literal["asked", "unsure", "with-person"]
+    reason: HandedOver
     summary: str
     transcript: list[Said]
     guesses: dict[str, float]
@@ -403,8 +405,7 @@ class HandoverReply(Record, frozen=True, kw_only=True):
 
 
 class ChatFeedback(Record, frozen=True, kw_only=True):
-    """What somebody thinks of an answer. `id` is '<answer id>:feedback'; the last one holds. `intent`: what was right.
-    """
+    """What somebody thinks of an answer. `id` is '<answer id>:feedback'; the last one holds. `intent`: what was right."""
 
     TYPE: ClassVar[str] = "gretchen.chat-feedback.v1"
     id: Id

@@ -1,11 +1,13 @@
-"""From requests to predictions, off the event loop: inference in a thread, each stage's time told apart."""
+"""What agents have thought for them: inference in a thread, off the event loop, and each stage's time told apart."""
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 from models.engines import Encoded, Engine, Prediction, Request
+from streams.chat.answering import Answering
 from streams.metrics import Metrics
 
 
@@ -44,3 +46,43 @@ class Scorer:
         stages.labels(self.agent, "infer").observe(time.monotonic() - tokenized)
         self.metrics.batch_tokens.labels(self.agent).observe(sum(len(each.ids) for each in encoded))
         return list(zip(encoded, predictions, strict=True))
+
+
+Thing = TypeVar("Thing")
+
+
+class Timed:
+    """Another thing, the time of each call of one of its methods told."""
+
+    def __init__(self, thing: Any, method: str, tell: Callable[[float], None]) -> None:
+        self._thing = thing
+        call = getattr(thing, method)
+
+        def timed(*args: Any) -> Any:
+            begun = time.monotonic()
+            result = call(*args)
+            tell(time.monotonic() - begun)
+            return result
+
+        setattr(self, method, timed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._thing, name)
+
+    def __len__(self) -> int:
+        return len(self._thing)
+
+
+def watched(answering: Answering, metrics: Metrics, agent: str) -> Answering:
+    """The same, its stages told: understand (intents), retrieve and read (documents)."""
+
+    def timed(thing: Thing, method: str, stage: str) -> Thing:
+        return cast(Thing, Timed(thing, method, metrics.stage.labels(agent, stage).observe))
+
+    intents, documents = answering.intents, answering.documents
+    if intents is not None:
+        intents = timed(intents, "think", "understand")
+    if documents is not None:
+        index, reader = timed(documents.index, "search", "retrieve"), timed(documents.reader, "read_many", "read")
+        documents = replace(documents, index=index, reader=reader)
+    return replace(answering, intents=intents, documents=documents)

@@ -1,20 +1,18 @@
-"""The models' shells: take a batch, ask the engine, decide by pure functions, publish, acknowledge; in that order."""
+"""The news model's shell: take a batch, ask the engine, decide by pure functions, publish, acknowledge."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from models.engines import Request
 from streams.batching import Batch
-from streams.chat.answer import answer_question
-from streams.chat.templates import Templates
 from streams.desk import Desk
 from streams.events import Output, header, output
-from streams.intake import Refused, decode_news, decode_question
+from streams.intake import Refused, decode_news
 from streams.news.groups import group_sentiments
 from streams.news.score import first_mentions, observations, scored_news
 from streams.records import Origin, ScoredNews
 from streams.serving import Scorer
-from streams.topics import CHAT_ANSWERS, CHAT_QUESTIONS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SCORED_NEWS
+from streams.topics import ENTITY_SENTIMENTS, GROUP_SENTIMENTS, NEWS, SCORED_NEWS
 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
@@ -65,34 +63,3 @@ async def score_batch(
     ]
     await desk.publish(agent, outputs)
     desk.finish(agent, NEWS, batch)
-
-
-async def answer_batch(desk: Desk, scorer: Scorer, threshold: float, templates: Templates, batch: Batch) -> None:
-    """chat-questions -> chat-answers."""
-    agent, outputs, taken = "answer_questions", list[Output](), []
-    for event in batch.events:
-        message, settings = event.message, desk.settings
-        try:
-            question = decode_question(
-                event.value,
-                header(message.headers, "ce_type"),
-                desk.received_at(message),
-                settings.max_text_chars,
-                settings.max_future_s,
-            )
-        except Refused as refused:
-            outputs.append(desk.refuse(CHAT_QUESTIONS, message, refused))
-            continue
-        taken.append((message, question))
-    results = await scorer.predict([Request(question.text) for _, question in taken])
-    for (message, question), result in zip(taken, results, strict=True):
-        if result is None:
-            outputs.append(desk.refuse(CHAT_QUESTIONS, message, Refused("engine", "the engine fails on this text")))
-            continue
-        origin = Origin(message.partition, message.offset)
-        answer = answer_question(question, result[1], scorer.engine, threshold, templates, desk.clock(), origin)
-        if answer.abstained:
-            desk.metrics.abstentions.inc()
-        outputs.append(output(desk.settings, CHAT_ANSWERS, answer.conversation_id, answer))
-    await desk.publish(agent, outputs)
-    desk.finish(agent, CHAT_QUESTIONS, batch)

@@ -6,16 +6,25 @@ from datetime import UTC, datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from models.artifact import load_artifact
+from models.engines.encoder import Encoder
 from streams.app import create_app
-from streams.chat.templates import load_templates
-from streams.engines import load_intents, load_news
+from streams.chat.answering import Answering
+from streams.chat.index import PassageIndex
+from streams.chat.recognize import INTENT
+from streams.chat.templates import TemplatesFolder
+from streams.conversing import ANSWERING
+from streams.engines import load_encoder, load_news
 from streams.exact import ExactApp
-from streams.metrics import rules_gauges
+from streams.metrics import Metrics, rules_gauges, templates_gauge
+from streams.mirror import DocumentsMirror
 from streams.news.entities import Gazetteer, load_watchlist
 from streams.news.score import TOPIC
 from streams.rules_file import RulesFile
 from streams.run_worker import run_worker
-from streams.settings import load_settings
+from streams.serving import watched
+from streams.settings import Settings, load_settings
+from streams.ways import load_answering
 
 
 @click.command("worker")
@@ -28,24 +37,46 @@ def command(metrics_port: int | None) -> None:
     ends. It ends by itself with exit code 70 when it can't finish what it began: let a supervisor start it again.
     """
     settings = load_settings(os.environ, metrics_port=metrics_port)
-    news, intents = load_news(settings), load_intents(settings)
-    entities, templates = load_watchlist(settings.watchlist), load_templates()
+    news, entities, clock = load_news(settings), load_watchlist(settings.watchlist), lambda: datetime.now(UTC)
     sectors = {each.entity: each.sector for each in entities}
     gazetteer, rules = Gazetteer(entities), RulesFile(settings.rules, sectors, news.labels[TOPIC])
-    templates.require(intents.engine.labels["intent"])
+    encoder = load_encoder(settings)
+    templates, index = TemplatesFolder(settings.templates, intents_of(settings)), PassageIndex(encoder)
+    answering = load_answering(settings, templates, clock, index)
+    mirrors = [DocumentsMirror(settings, index)]
 
     def build(registry: CollectorRegistry) -> ExactApp:
         rules_gauges(registry, rules.failed, lambda: rules.loaded_at)
+        templates_gauge(registry, templates.failed)
+        metrics = Metrics(registry)
         return create_app(
             settings,
             news_engine=news,
-            intents_engine=intents.engine,
-            threshold=intents.threshold,
+            answer=watched(answering, metrics, ANSWERING).answer,
             gazetteer=gazetteer,
-            templates=templates,
             rules=rules,
-            clock=lambda: datetime.now(UTC),
-            registry=registry,
+            clock=clock,
+            metrics=metrics,
+            informed=lambda: all(mirror.ready for mirror in mirrors),
         )
 
-    run_worker(settings, build)
+    run_worker(settings, build, mirrors, off(answering, encoder, settings))
+
+
+def intents_of(settings: Settings) -> tuple[str, ...]:
+    """What the intents model knows, for every one of which there must be an answer. Raises ArtifactError."""
+    head = load_artifact(settings.intents_model).config.heads.get(INTENT)
+    return head.labels if head else ()
+
+
+def off(answering: Answering, encoder: Encoder | None, settings: Settings) -> list[str]:
+    """A line for each thing that chat does without, as its model is not there."""
+    lines = []
+    if answering.documents is None:
+        lines.append(f"documents are not read: no reader in {settings.reader_model}; see GRETCHEN_READER_MODEL")
+    elif encoder is None:
+        lines.append(
+            "passages of documents are found by their words alone:"
+            f" no encoder in {settings.encoder_model}; see GRETCHEN_ENCODER_MODEL"
+        )
+    return lines

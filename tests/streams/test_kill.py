@@ -47,7 +47,13 @@ LINES = (
     "sent:alerts",
     "kept:episodes",
     "acked:raise_alerts",
+    "sent:handovers",
+    "half:chat-answers",
     "sent:chat-answers",
+    "kept:conversations",
+    "acked:answer_questions",
+    "sent:chat-answers",
+    "acked:relay_replies",
 )
 """Where a worker is killed, one after the other; fake_worker.py says what each means."""
 
@@ -67,6 +73,7 @@ def test_two_workers_killed_while_news_flow_lose_nothing_and_count_nothing_twice
         until(lambda: one.ready() and two.ready(), one, two)
         for chunk, victims in enumerate([[one], [two], [one, two], [one], []]):
             flow.send(CHUNK, chunk)
+            flow.reply()
             due = chunk * CHUNK + chance.randrange(CHUNK // 10, CHUNK // 2)
             until(lambda due=due: records_in(settings, scored) > due, one, two)  # type: ignore[misc]
             for victim in victims:
@@ -90,6 +97,7 @@ def test_a_kill_at_any_line_changes_nothing(kafka_settings: Settings, tmp_path: 
         for i, line in enumerate(LINES, start=1):
             assert worker.wait(150) == -signal.SIGKILL, f"{line}\n{worker.tail()}"
             flow.send(100, i)
+            flow.reply()
             worker.start(KILL_AT=LINES[i] if i < len(LINES) else "never:")
         until(lambda: group_lag(settings) == 0, worker, every_s=0.5)
         assert worker.terminate() == 0

@@ -1,4 +1,4 @@
-"""A worker process with fake engines: `python -m tests.support.fake_worker`, settings from the environment.
+"""A worker process without models: `python -m tests.support.fake_worker`, settings from the environment.
 
 KILL_AT=<event>:<what>[:<n>] makes it kill itself with -9 at the n-th (first) time of an event:
 half:<topic>     half of a batch's outputs are in Kafka      sent:<topic>    all of them are, the next step is not begun
@@ -23,13 +23,13 @@ from prometheus_client import CollectorRegistry
 from models.engines.fake import FakeEngine
 from models.errors import GretchenError
 from streams.app import create_app
-from streams.chat.templates import load_templates
 from streams.desk import Desk
 from streams.exact import ExactApp
-from streams.metrics import rules_gauges
+from streams.metrics import Metrics, rules_gauges, templates_gauge
 from streams.rules_file import RulesFile
 from streams.run_worker import run_worker
 from streams.settings import load_settings
+from tests.support import talk
 
 SECTORS = {f"E{n:02d}": "tens" for n in range(10)}
 
@@ -93,22 +93,21 @@ def main() -> None:
         stall()
     if "KILL_AT" in os.environ:
         arm(*os.environ["KILL_AT"].split(":"))
-    settings, templates = load_settings(os.environ), load_templates()
+    settings = load_settings(os.environ)
     news = FakeEngine.news()
     rules = RulesFile(settings.rules, SECTORS, news.labels["topic"])
 
     def build(registry: CollectorRegistry) -> ExactApp:
         rules_gauges(registry, rules.failed, lambda: rules.loaded_at)
+        templates_gauge(registry, lambda: False)
         return create_app(
             settings,
             news_engine=news,
-            intents_engine=FakeEngine.intents(*sorted(templates.answers)),
-            threshold=0.5,
+            answer=talk.answer,
             gazetteer=Names(),  # type: ignore[arg-type]
-            templates=templates,
             rules=rules,
             clock=lambda: datetime.now(UTC),
-            registry=registry,
+            metrics=Metrics(registry),
         )
 
     run_worker(settings, build)

@@ -17,6 +17,7 @@ class Lying:
     key: bytes | None
     value: bytes
     headers: dict[str, bytes]
+    timestamp_ms: int
 
     @property
     def ce_id(self) -> str:
@@ -34,7 +35,7 @@ def read_topic(settings: Settings, name: str) -> list[Lying]:
         found = []
         while any(with_timeout.position(place) < end for place, end in ends.items()):
             for records in with_timeout.poll(500).values():
-                found += [Lying(r.partition, r.offset, r.key, r.value, dict(r.headers)) for r in records]
+                found += [Lying(r.partition, r.offset, r.key, r.value, dict(r.headers), r.timestamp) for r in records]
     finally:
         with_timeout.close()
     return sorted(found, key=lambda record: (record.partition, record.offset))

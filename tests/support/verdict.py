@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,21 +12,35 @@ from streams.news.storms import StormRule, StormState, decode_storm, observe_sur
 from streams.news.summary import summarize
 from streams.news.surge import Watching, expire, fold, open_episodes
 from streams.news.windows import GRACE_S, Live, WindowState, decode_state, seconds
-from streams.records import SENTIMENTS, Alert, EntityObservation, GroupSentiments, ScoredNews, Summary, Surge, Tick
+from streams.records import (
+    SENTIMENTS,
+    Alert,
+    Answer,
+    EntityObservation,
+    GroupSentiments,
+    ScoredNews,
+    Summary,
+    Surge,
+    Tick,
+)
 from streams.settings import Settings
 from streams.tables import unwrap
 from streams.topics import (
     ALERTS,
     CHAT_ANSWERS,
+    CHAT_QUESTIONS,
     DEAD_LETTERS,
     ENTITY_SENTIMENTS,
     GROUP_SENTIMENTS,
-    NEWS,
+    HANDOVER_REPLIES,
+    HANDOVERS,
     SCORED_NEWS,
     SUMMARIES,
     SURGES,
+    Topic,
 )
 from streams.watching import OPEN, Told, decode_open, entity_told, group_told
+from tests.support.conversed import conversed
 from tests.support.fake_worker import SECTORS
 from tests.support.news_flow import NewsFlow
 from tests.support.topic_reader import Lying, read_topic
@@ -42,11 +57,10 @@ def judge(settings: Settings, flow: NewsFlow) -> dict[str, int]:
     for name, record in scored.items():
         origin = msgspec.json.decode(record.value, type=ScoredNews).origin
         assert (origin.partition, origin.offset) == flow.place(name)
-    places = (flow.place(name) for name in flow.refused)
-    assert once(read[DEAD_LETTERS.name]).keys() == {f"{NEWS.name}/{partition}@{offset}" for partition, offset in places}
-    assert once(read[CHAT_ANSWERS.name], but="answered_at").keys() == {
-        f"{question}:answer" for question in flow.questions
+    assert once(read[DEAD_LETTERS.name]).keys() == {
+        "{}/{}@{}".format(flow.topics[name].name, *flow.place(name)) for name in flow.refused
     }
+    chat(settings, flow, read)
     once(read[ENTITY_SENTIMENTS.name])
     once(read[GROUP_SENTIMENTS.name])
 
@@ -78,7 +92,41 @@ def judge(settings: Settings, flow: NewsFlow) -> dict[str, int]:
     return {"alerts raised": len(alerts), "of storms": storms_told, **copies}
 
 
-OUTPUTS = (SCORED_NEWS, DEAD_LETTERS, CHAT_ANSWERS, ENTITY_SENTIMENTS, GROUP_SENTIMENTS, SURGES, SUMMARIES, ALERTS)
+def chat(settings: Settings, flow: NewsFlow, read: dict[str, list[Lying]]) -> None:
+    """Each question and each reply is answered once, in order, from the state that the answer before it left."""
+    answers = [msgspec.json.decode(record.value, type=Answer) for record in read[CHAT_ANSWERS.name]]
+    told = Counter(answer.id for answer in answers)
+    assert told == Counter(
+        [*(f"{name}:answer" for name in flow.questions), *(f"{name}:reply" for name in flow.replies)]
+    )
+    states, handovers = conversed(answers, came(settings, CHAT_QUESTIONS), came(settings, HANDOVER_REPLIES))
+    told_of = {record.ce_id for record in read[HANDOVERS.name]}  # after a kill, also from the state of another moment
+    assert handovers <= told_of <= {f"{name}:handover" for name in flow.questions}
+    assert {name: state.turns for name, state in states.items()} == Counter(flow.questions.values())
+
+
+def came(settings: Settings, topic: Topic) -> dict[tuple[int, int], Any]:
+    """Place -> a record of a topic, and when it came."""
+    return {
+        (record.partition, record.offset): (
+            msgspec.json.decode(record.value, type=topic.record),
+            datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
+        )
+        for record in read_topic(settings, topic.of(settings))
+    }
+
+
+OUTPUTS = (
+    SCORED_NEWS,
+    DEAD_LETTERS,
+    CHAT_ANSWERS,
+    HANDOVERS,
+    ENTITY_SENTIMENTS,
+    GROUP_SENTIMENTS,
+    SURGES,
+    SUMMARIES,
+    ALERTS,
+)
 
 
 def once(records: list[Lying], but: str = "") -> dict[str, Lying]:
