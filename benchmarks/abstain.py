@@ -1,15 +1,21 @@
 """How honest each way's confidence is: its chance of being right, the map to it, and the risk-coverage curve.
 
-    python benchmarks/abstain.py --data FOLDER [--outside 0.2] [--price 3]
+    python benchmarks/abstain.py template|documents --data FOLDER [--outside 0.2] [--price 3] [--split dev] [--most 800]
 
-Intents are asked of the dev splits of their task (test has no say), every text that is no question of the bank's is
-wrong whatever is answered; `--outside` is the share of such texts that the map is for, as a share decides what a
-confidence is worth. Prints the points for streams/chat/chances.toml, the calibration error before and after, and what
-answering costs at the price. Needs [train] (scikit-learn).
+template: the intents model, asked the questions of its task; to a text that is no question of the bank's every answer
+is wrong. documents: all passages of the reader's sources are indexed, and the questions asked of all of them, those of
+TAT-QA too, which none of these passages answers; right is an answer of F1 0.5 and more with an annotator's.
+
+`--outside` is the share of questions without an answer that the map is for: it decides what a confidence is worth. Dev
+makes maps, `--split test` measures them. Prints the points for streams/chat/chances.toml, the calibration error before
+and after, the risk-coverage curve, and what answering costs at the price. Needs [train] (scikit-learn).
 """
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,17 +23,28 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from models.data import OUTLIER, load_corpus
+from models.data import OUTLIER, hash_share, load_corpus
 from models.engines import Request
+from models.questions import Question, load_questions
+from models.reading import f1
 from models.tasks import load_task
-from streams.chat.chances import line
+from streams.chat.chances import line, measured
 from streams.chat.decide import least_chance
+from streams.chat.index import PassageIndex
+from streams.chat.passages import passages_of
+from streams.chat.reading import Documents
 from streams.chat.recognize import INTENT
-from streams.engines import load_intents
-from streams.settings import Settings
+from streams.chat.template import Templates
+from streams.chat.turns import Part, Wanted
+from streams.engines import load_encoder, load_intents, load_reader
+from streams.records import Conversation
+from streams.settings import load_settings
 
 Floats = npt.NDArray[np.float64]
+SHELVES = ("new_wiki", "reddit", "amazon")  # the reader's sources whose passages stand alone
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+CHUNK = 32
 
 
 class Judged(NamedTuple):
@@ -38,21 +55,59 @@ class Judged(NamedTuple):
     weight: Floats
 
 
-def intents(data: Path, outside: float) -> tuple[str, Judged]:
-    """The shipped (or set) intents model on dev."""
-    engine, _ = load_intents(Settings())
-    corpus = load_corpus(load_task("intents"), data)
-    examples = corpus.examples["dev"]
-    asked = [example.text for example in examples]
-    predictions = [p[INTENT] for p in engine.infer(engine.encode([Request(text) for text in asked]))]
+def intents(data: Path, split: str, outside: float) -> tuple[str, Judged]:
+    engine, _ = load_intents(load_settings(os.environ))
+    examples = load_corpus(load_task("intents"), data).examples[split]
+    asked = engine.encode([Request(example.text) for example in examples])
+    probabilities = np.array([prediction[INTENT] for prediction in engine.infer(asked)], np.float64)
     labels = np.array([example.targets[0].label for example in examples])
-    probabilities = np.array(predictions, np.float64)
     known = labels != OUTLIER
+    right = known & (probabilities.argmax(-1) == labels)
+    return engine.version, Judged(probabilities.max(-1), right, weights(known, outside))
+
+
+def documents(data: Path, split: str, outside: float, most: int) -> tuple[str, Judged]:
+    settings = load_settings(os.environ)
+    reader = load_reader(settings)
+    if reader is None:
+        raise SystemExit(f"there is no reader in {settings.reader_model}; name one by GRETCHEN_READER_MODEL")
+    task = load_task("reader")
+    questions, strange = load_questions(task, data), load_questions(task, data, use="measure")
+    index = PassageIndex(load_encoder(settings))
+    for shelf in SHELVES:
+        held = [(f"{shelf}/{n}", text) for n, text in enumerate(questions.passages[shelf])]
+        index.apply([one for id_, text in held for one in passages_of(id_, id_, text, "txt", AT)], [])
+    asked = some([q for shelf in SHELVES for q in questions.of(split, shelf) if q.answers], most)
+    asked += some([q for q in strange.examples[split] if q.answers], most // 3)
+    said = read(Documents(index, reader, line([(0, 0), (1, 1)]), settings.passages_read), [q.text for q in asked])
+    known = np.array([q.source in SHELVES for q in asked])
+    overlap = np.array([f1(quote, q.answer_texts) for q, (_, quote) in zip(asked, said, strict=True)])
+    print(f"{len(index)} passages; if all are answered, F1 {overlap[known].mean():.3f}")
+    confidence = np.array([chance for chance, _ in said])
+    return reader.version, Judged(confidence, known & (overlap >= 0.5), weights(known, outside))
+
+
+def read(way: Documents, questions: Sequence[str]) -> list[tuple[float, str]]:
+    """Chance and span of the best candidate."""
+    said: list[tuple[float, str]] = []
+    for begin in range(0, len(questions), CHUNK):
+        wanted = [Wanted(Part(text, text), Conversation(id=""), AT) for text in questions[begin : begin + CHUNK]]
+        for best in (weighed.best for weighed in way.think(wanted, Templates({}, {}))):
+            said.append((best.confidence, best.sources[0].quote or "") if best else (0.0, ""))
+        print(f"{len(said)} of {len(questions)} read", end="\r", file=sys.stderr)
+    return said
+
+
+def some(questions: Sequence[Question], most: int) -> list[Question]:
+    """At most so many, the same ones every time."""
+    return sorted(questions, key=lambda question: hash_share(question.id))[:most]
+
+
+def weights(known: npt.NDArray[np.bool_], outside: float) -> Floats:
+    """So that questions without an answer are that share of all."""
+    print(f"{known.sum()} questions that have an answer, {(~known).sum()} that have none, weighing {outside:.0%}")
     shares = np.where(known, (1 - outside) / max(1, known.sum()), outside / max(1, (~known).sum()))
-    print(f"{known.sum()} questions of the bank's, {(~known).sum()} others, weighing {outside:.0%}")
-    return engine.version, Judged(
-        probabilities.max(-1), known & (probabilities.argmax(-1) == labels), shares * len(labels)
-    )
+    return np.asarray(shares * len(known), np.float64)
 
 
 def fitted(judged: Judged) -> list[tuple[float, float]]:
@@ -64,7 +119,7 @@ def fitted(judged: Judged) -> list[tuple[float, float]]:
 
 def odds(confidence: Floats) -> Floats:
     bounded = np.clip(confidence, 1e-4, 1 - 1e-4)
-    return np.log(bounded / (1 - bounded))
+    return np.asarray(np.log(bounded / (1 - bounded)), np.float64)
 
 
 def calibration_error(judged: Judged, bins: int = 15) -> float:
@@ -81,14 +136,15 @@ def curve(judged: Judged, shares: Sequence[float]) -> list[tuple[float, float, f
     answered = np.cumsum(weight) / weight.sum()
     rows = []
     for share in shares:
-        n = int(np.searchsorted(answered, share - 1e-9)) + 1
+        n = min(int(np.searchsorted(answered, share - 1e-9)) + 1, len(order))
         risk = float((weight[:n] * wrong[:n]).sum() / weight[:n].sum())
-        rows.append((share, float(judged.confidence[order][min(n, len(order)) - 1]), risk))
+        rows.append((share, float(judged.confidence[order][n - 1]), risk))
     return rows
 
 
-def tell(way: str, version: str, judged: Judged, price: float) -> None:
-    points = fitted(judged)
+def tell(way: str, version: str, judged: Judged, price: float, split: str) -> None:
+    """On test the map is the one in chances.toml."""
+    points = measured()[way][version] if split == "test" else fitted(judged)
     chance = line(points)
     mapped = judged._replace(confidence=np.array([chance(float(c)) for c in judged.confidence]))
     print(f'\n[{way}]\n"{version}" = {[list(point) for point in points]}\n')
@@ -100,17 +156,24 @@ def tell(way: str, version: str, judged: Judged, price: float) -> None:
     share = mapped.weight[answered].sum() / mapped.weight.sum()
     wrong = (mapped.weight * ~mapped.right)[answered].sum() / mapped.weight.sum()
     print(f"\nprice {price:g}, chance over {least_chance(price):.2f}: {share:.1%} answered,")
-    print(f"{wrong / share:.1%} of them wrong; a question costs {price * wrong + 1 - share:.3f} hand-overs")
+    print(f"{wrong / max(share, 1e-9):.1%} of them wrong; a question costs {price * wrong + 1 - share:.3f} hand-overs")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("way", choices=("template", "documents"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--outside", type=float, default=0.2)
     parser.add_argument("--price", type=float, default=3.0)
+    parser.add_argument("--split", choices=("dev", "test"), default="dev")
+    parser.add_argument("--most", type=int, default=800)
     arguments = parser.parse_args()
-    version, judged = intents(arguments.data, arguments.outside)
-    tell("template", version, judged, arguments.price)
+    data, split, outside = arguments.data, arguments.split, arguments.outside
+    if arguments.way == "template":
+        version, judged = intents(data, split, outside)
+    else:
+        version, judged = documents(data, split, outside, arguments.most)
+    tell(arguments.way, version, judged, arguments.price, split)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from models.artifact import Artifact, load_artifact
 from models.engines import Engine
+from models.engines.encoder import Encoder
 from models.engines.onnx import OnnxEngine
+from models.engines.reader import Reader
 from models.errors import ArtifactError
-from streams.chat.answer import INTENT
+from streams.chat.recognize import INTENT
 from streams.news.score import ENTITY_SENTIMENT, SENTIMENT, TOPIC
 from streams.records import SENTIMENTS
 from streams.settings import Settings
@@ -44,6 +46,31 @@ def load_intents(settings: Settings) -> Intents:
             f"{artifact.path} has no threshold to abstain below; export it from a task with abstain_on = {INTENT!r}"
         )
     return Intents(OnnxEngine(artifact, settings.engine_threads), artifact.config.abstain.threshold)
+
+
+def load_reader(settings: Settings) -> Reader | None:
+    """None where none is installed and none was asked for. Raises ArtifactError."""
+    if not installed(settings, "reader_model"):
+        return None
+    return Reader(load_artifact(settings.reader_model), settings.engine_threads)
+
+
+def load_encoder(settings: Settings) -> Encoder | None:
+    """None where none is installed and none was asked for: passages are then found by their words alone. Raises
+    ArtifactError."""
+    if not installed(settings, "encoder_model"):
+        return None
+    return Encoder(load_artifact(settings.encoder_model), settings.engine_threads)
+
+
+def installed(settings: Settings, field: str) -> bool:
+    """Whether a model that may be missing is to be loaded: one that was named by its setting always is."""
+    return not is_shipped(settings, field) or Path(getattr(settings, field)).exists()
+
+
+def is_shipped(settings: Settings, field: str) -> bool:
+    """Whether a model is the one that comes with Gretchen."""
+    return bool(getattr(settings, field) == getattr(Settings(), field))
 
 
 def check_heads(artifact: Artifact, wanted: Mapping[str, tuple[str, tuple[str, ...] | None]]) -> None:

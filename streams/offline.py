@@ -17,20 +17,20 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from models.data import find_span
 from models.engines import Engine, Prediction, Request, Span
 from models.errors import InputError
-from streams.chat.answer import answer_question
-from streams.chat.templates import Templates
-from streams.engines import Intents
+from streams.chat.answering import Answering
+from streams.chat.turns import Asked, Turn
 from streams.intake import Refused, check_text
 from streams.news.entities import Gazetteer
 from streams.news.score import ENTITY_SENTIMENT, SENTIMENT, TOPIC, first_mentions, named, top
-from streams.records import Origin, Question
+from streams.records import Answer, Conversation, Origin, Question
 from streams.sources.files import Row, Source, Unusable
 
 BATCH = 512
+QUESTIONS = 32  # at once: each may have passages to read, and progress should be seen
 Json = dict[str, Any]
 
 
-class Asked(NamedTuple):
+class Judged(NamedTuple):
     """An entity to judge; without a span (its name is not in the text) it is judged by the whole text."""
 
     name: str
@@ -42,13 +42,17 @@ class Taken(NamedTuple):
 
     id: Any
     text: str
-    entities: list[Asked]
+    entities: list[Judged]
 
 
 def run(
-    source: Source, rows: Iterable[Row | Unusable], judge: Callable[[Sequence[Row | Unusable]], list[Json]]
+    source: Source,
+    rows: Iterable[Row | Unusable],
+    judge: Callable[[Sequence[Row | Unusable]], list[Json]],
+    most: int = BATCH,
 ) -> None:
-    """Write what `judge` says of the rows to standard output. Raises InputError at the end if some were refused."""
+    """Write what `judge` says of the rows, `most` at once, to standard output. Raises InputError at the end if some
+    were refused."""
     console = Console(stderr=True)
     # no bar where the lines themselves scroll by
     shown = console.is_terminal and not sys.stdout.isatty() and source.size_bytes > 0
@@ -56,7 +60,7 @@ def run(
     done = refused = 0
     with Progress(*columns, console=console, disable=not shown, transient=True) as bar:
         task = bar.add_task(source.name, total=source.size_bytes or None)
-        for batch in in_batches(rows):
+        for batch in in_batches(rows, most):
             told = judge(batch)
             sys.stdout.buffer.write(b"".join(msgspec.json.encode(one) + b"\n" for one in told))
             sys.stdout.buffer.flush()
@@ -129,16 +133,16 @@ def text_of(row: Row, column: str, max_chars: int) -> str:
     return text
 
 
-def entities_of(text: str, given: Any, gazetteer: Gazetteer) -> list[Asked]:
+def entities_of(text: str, given: Any, gazetteer: Gazetteer) -> list[Judged]:
     """What to judge: the names given (or {"name", "start", "end"}), else what the watchlist finds. Raises Refused."""
     if given is None:
-        return [Asked(mention.name, (mention.start, mention.end)) for mention in first_mentions(gazetteer.find(text))]
+        return [Judged(mention.name, (mention.start, mention.end)) for mention in first_mentions(gazetteer.find(text))]
     if not isinstance(given, list):
         raise Refused("schema", f"column 'entities': got {type(given).__name__}, wanted a list")
     return [asked(text, one) for one in given]
 
 
-def asked(text: str, one: Any) -> Asked:
+def asked(text: str, one: Any) -> Judged:
     name, start, end = (
         (one.get("name"), one.get("start"), one.get("end")) if isinstance(one, dict) else (one, None, None)
     )
@@ -149,8 +153,8 @@ def asked(text: str, one: Any) -> Asked:
             raise Refused(
                 "schema", f"column 'entities': got the span {start} to {end} of a text of {len(text)} characters"
             )
-        return Asked(name, (start, end))
-    return Asked(name, find_span(text, name))
+        return Judged(name, (start, end))
+    return Judged(name, find_span(text, name))
 
 
 def verdict(one: Taken, prediction: Prediction, engine: Engine) -> Json:
@@ -169,41 +173,60 @@ def verdict(one: Taken, prediction: Prediction, engine: Engine) -> Json:
     }  # fmt: skip
 
 
-def answer_rows(
-    rows: Sequence[Row | Unusable], intents: Intents, templates: Templates, columns: tuple[str, str], max_chars: int
-) -> list[Json]:
-    """Answers. `columns`: where the question and the id stand."""
-    text, id_ = columns
-    taken: list[Question | Json] = []
-    for row in rows:
+class Answerer:
+    """Answers rows, each a conversation of its own unless a column says which one; those go on from batch to batch.
+
+    `columns`: where the question, the id and the conversation stand.
+    """
+
+    def __init__(self, answering: Answering, columns: tuple[str, str, str], max_chars: int) -> None:
+        self._answering, self._columns, self._max_chars = answering, columns, max_chars
+        self._states: dict[str, Conversation] = {}
+
+    def __call__(self, rows: Sequence[Row | Unusable]) -> list[Json]:
+        taken = [self._take(row) for row in rows]
+        results = iter(self._answering.answer([one for one in taken if isinstance(one, Asked)]))
+        return [
+            self._told(row, next(results)) if isinstance(one, Asked) else one
+            for row, one in zip(rows, taken, strict=True)
+        ]
+
+    def _take(self, row: Row | Unusable) -> Asked | Json:
+        text, id_, conversation = self._columns
         if isinstance(row, Unusable):
-            taken.append(refusal(None, row.line, "not-json", row.reason))
-            continue
+            return refusal(None, row.line, "not-json", row.reason)
+        given, of = row.columns.get(id_), row.columns.get(conversation)
         try:
-            taken.append(Question(id=str(row.columns.get(id_) or row.line), text=text_of(row, text, max_chars)))
+            question = Question(id=str(given or row.line), text=text_of(row, text, self._max_chars))
         except Refused as refused:
-            taken.append(refusal(row.columns.get(id_), row.line, refused.reason, refused.detail))
-    questions = [one for one in taken if isinstance(one, Question)]
-    engine = intents.engine
-    predictions = engine.infer(engine.encode([Request(question.text) for question in questions]))
-    answers = iter(
-        answer_question(
-            question, prediction, engine, intents.threshold, templates, datetime.now(UTC), Origin(partition=0, offset=n)
-        )
-        for n, (question, prediction) in enumerate(zip(questions, predictions, strict=True))
-    )
-    out = []
-    for row, one in zip(rows, taken, strict=True):
-        if isinstance(one, Question) and isinstance(row, Row):
-            answer = next(answers)
-            out.append({
-                "id": row.columns.get(id_), "answer": answer.text, "abstained": answer.abstained,
-                "confidence": answer.confidence, "intent": answer.intent, "alternatives": answer.alternatives,
-                "source": None if answer.abstained else {"kind": "template", "intent": answer.intent},
-            })  # fmt: skip
-        else:
-            out.append(one)  # type: ignore[arg-type]
-    return out
+            return refusal(given, row.line, refused.reason, refused.detail)
+        name = f"{conversation} {of}" if of else f"line {row.line}"
+        state = self._states.get(name) or Conversation(id=name)
+        return Asked(state, question, datetime.now(UTC), Origin(partition=0, offset=row.line))
+
+    def _told(self, row: Row | Unusable, result: Turn | Refused) -> Json:
+        assert isinstance(row, Row)  # what was asked
+        _, id_, conversation = self._columns
+        given = row.columns.get(id_)
+        if isinstance(result, Refused):
+            return refusal(given, row.line, result.reason, result.detail)
+        answer = result.answer
+        if row.columns.get(conversation) and answer.conversation is not None:
+            self._states[answer.conversation_id] = answer.conversation
+        return {"id": given} | told(answer)
+
+
+def told(answer: Answer) -> Json:
+    """What a line of output holds of an answer. `answer` is, of a document's, the very words that answer; `text` is the
+    sentence that a customer reads."""
+    sources = [msgspec.to_builtins(source) for source in answer.sources]
+    quote = answer.sources[0].quote if answer.way == "documents" and len(sources) == 1 else None
+    return {
+        "answer": quote or answer.text, "abstained": answer.abstained, "confidence": answer.confidence,
+        "source": sources[0] if sources else None, "text": answer.text, "way": answer.way, "intent": answer.intent,
+        "alternatives": answer.alternatives, "instruction": answer.instruction, "sources": sources,
+        "options": answer.options,
+    }  # fmt: skip
 
 
 def refusal(id_: Any, line: int, reason: str, detail: str) -> Json:

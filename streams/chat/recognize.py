@@ -13,6 +13,7 @@ from streams.records import Source
 
 INTENT = "intent"  # the head of an intents model
 CANDIDATES = 3
+CLEAR = 0.5  # chance of an intent, told by a follow-up's own words alone
 FOLLOW_UP_ODDS = 4.0  # of an intent that the last answer's template says may follow, against any other
 
 
@@ -24,12 +25,22 @@ class Recognizer:
     chance: Chance
 
     def think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
-        predictions = self.engine.infer(self.engine.encode([Request(one.part.text) for one in wanted]))
+        """A follow-up is asked as it was said, too: where that is clear, the conversation has no say in it."""
+        texts = [text for one in wanted for text in dict.fromkeys((one.part.spoken, one.part.text))]
         labels = self.engine.labels[INTENT]
-        return [
-            weigh(named(labels, prediction[INTENT]), following(one, templates), templates.answers, self.chance)
-            for one, prediction in zip(wanted, predictions, strict=True)
-        ]
+        predictions = iter(self.engine.infer(self.engine.encode([Request(text) for text in texts])))
+        said = []
+        for one in wanted:
+            weighed = self._weigh(named(labels, next(predictions)[INTENT]), (), templates)
+            if one.part.follows:
+                completed = named(labels, next(predictions)[INTENT])
+                if weighed.best is None or weighed.best.confidence < CLEAR:
+                    weighed = self._weigh(completed, following(one, templates), templates)
+            said.append(weighed)
+        return said
+
+    def _weigh(self, probabilities: Mapping[str, float], follows: Collection[str], templates: Templates) -> Weighed:
+        return weigh(probabilities, follows, templates.answers, self.chance)
 
 
 def following(wanted: Wanted, templates: Templates) -> Collection[str]:

@@ -1,48 +1,64 @@
-"""`gretchen ask`: answers without Kafka."""
+"""`gretchen ask`: answers to single questions, without Kafka."""
 
 import os
-from functools import partial
+from pathlib import Path
 
 import click
 import msgspec
 
 from models.errors import InputError
+from streams.intake import Refused
+from streams.records import Way
 from streams.settings import load_settings
-from streams.sources.files import Row, open_source
+from streams.sources.files import open_source
+
+COLUMNS = ("question", "id", "conversation")
+WAYS: tuple[Way, ...] = ("template", "documents", "live")
 
 
 @click.command("ask")
 @click.argument("question", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print what --questions prints of it, as one JSON line.")
+@click.option("--explain", is_flag=True, help="Say what was considered, the sources, and the instruction.")
 @click.option("--questions", metavar="FILE", help="JSON lines or CSV with id and question; - for standard input.")
-def command(question: str | None, as_json: bool, questions: str | None) -> None:
-    """Answer QUESTION as the worker would, or hand over to a person where the model is not sure.
+@click.option("--documents", metavar="PATH", type=Path, multiple=True, help="Read these files or directories, too.")
+@click.option("--only", type=click.Choice(WAYS), multiple=True, help="Answer in this way only; may be repeated.")
+def command(
+    question: str | None,
+    as_json: bool,
+    explain: bool,
+    questions: str | None,
+    documents: tuple[Path, ...],
+    only: tuple[Way, ...],
+) -> None:
+    """Answer QUESTION as the worker would, or say that nobody should guess.
 
-    With --questions, JSON lines {"id", "answer", "abstained", "confidence", "intent", "alternatives", "source"} come
-    out, one a row and in the rows' order; a row that can't be answered gives {"id", "line", "error"} in its place, and
-    the exit code is then 4.
+    With --questions, JSON lines {"id", "answer", "abstained", "confidence", "source", "text", "way", "intent", …} come
+    out, one a row and in the rows' order; "answer" is, of a document's, the very words that answer, and "text" what a
+    customer reads. Each row is a conversation of its own, unless a column "conversation" says which one it belongs to.
+    A row that can't be answered gives {"id", "line", "error"} in its place, and the exit code is then 4.
     """
     if (question is None) == (questions is None):
         raise click.UsageError("give one QUESTION in quotes, or a file of them by --questions")
-    from streams.chat.templates import load_templates
-    from streams.engines import load_intents
-    from streams.offline import answer_rows, run
+    from streams.offline import QUESTIONS, Answerer, run, told
+    from streams.talking import Talk, answering_here, explained
 
     settings = load_settings(os.environ)
-    intents, templates = load_intents(settings), load_templates()
-    answer = partial(
-        answer_rows, intents=intents, templates=templates, columns=("question", "id"), max_chars=settings.max_text_chars
-    )
+    answering = answering_here(settings, documents, only or WAYS)
     if questions is not None:
         with open_source(questions) as source:
-            run(source, source.rows(("question",)), answer)
+            answerer = Answerer(answering, COLUMNS, settings.max_text_chars)
+            run(source, source.rows(COLUMNS[:1]), answerer, QUESTIONS)
         return
-    told = answer([Row(1, {"question": question})])[0]
-    if error := told.get("error"):
-        raise InputError(f"the question can't be answered: {error['detail']}")
+    try:
+        answer = Talk(answering, settings.max_text_chars).ask(question or "").answer
+    except Refused as refused:
+        raise InputError(f"the question can't be answered: {refused.detail}") from None
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode({"id": None} | told(answer)))
     else:
-        click.echo(told["answer"])
-        sure = f"intent {told['intent']}" if told["intent"] else "handed over"
-        click.echo(f"({sure}, confidence {told['confidence']:.2f}, {intents.engine.version})", err=True)
+        click.echo(answer.text)
+    if explain:
+        click.echo("\n".join(explained(answer)), err=as_json)
+    elif not as_json:
+        click.echo(f"({answer.way}, confidence {answer.confidence:.2f})", err=True)

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from models.engines.fake import FakeEngine
 from models.errors import ArtifactError
-from streams.chat.template_text import read_templates
-from streams.engines import Intents
 from streams.news.entities import Entity, Gazetteer
-from streams.offline import answer_rows, in_batches, score_rows
+from streams.offline import Answerer, in_batches, score_rows
 from streams.sources.files import Row, Unusable
+from tests.support.talking import Finder, answering, reading
 
 COLUMNS = ("text", "id")
 GAZETTEER = Gazetteer([Entity("nokia", "Nokia"), Entity("volvo", "Volvo")])
@@ -65,25 +64,49 @@ def test_a_row_that_cannot_be_taken_keeps_its_place_and_says_why(row: Any, reaso
     assert (before["id"], after["id"], after["sentiment"]) == ("a", "b", "negative")
 
 
-def test_questions_are_answered_in_order_or_handed_over() -> None:
-    intents = Intents(FakeEngine.intents("card", "cash"), 0.5)
-    files = {
-        "bank.toml": 'card.answer = "Your card …"\ncash.answer = "Cash …"',
-        "_phrases.toml": 'handover = "A person takes over."',
-    }
-    templates = read_templates(files)
-    rows = [
-        Row(1, {"id": "q1", "question": "my card"}),
-        Row(2, {"id": 2, "question": ""}),
-        Row(3, {"question": "cash"}),
-    ]
-    first, second, third = answer_rows(rows, intents, templates, ("question", "id"), 200)
-    assert (first["id"], first["answer"], first["abstained"]) == ("q1", "Your card …", False)
-    assert first["source"] == {"kind": "template", "intent": "card"}
+SAID = {"freeze": {"freeze_card": 0.9}, "account": {"closing": 0.8}}
+
+
+def answered(rows: list[dict[str, Any]], documents: Any = None) -> list[dict[str, Any]]:
+    answerer = Answerer(answering(SAID, documents), ("question", "id", "conversation"), 200)
+    return answerer([Row(n, row) for n, row in enumerate(rows, 1)])
+
+
+def test_questions_are_answered_in_order_or_nobody_guesses() -> None:
+    rows = [{"id": "q1", "question": "freeze"}, {"id": 2, "question": ""}, {"question": "my account"}]
+    first, second, third = answered(rows)
+    assert (first["id"], first["answer"], first["abstained"]) == ("q1", "Open Cards and tap Freeze.", False)
+    assert first["source"] == {"kind": "template", "intent": "freeze_card"} and first["confidence"] == 0.9
     assert second["error"]["reason"] == "text-blank" and second["id"] == 2
-    assert (third["id"], third["answer"]) == (None, "Cash …")
-    unsure = answer_rows(rows[:1], intents._replace(threshold=0.99), templates, ("question", "id"), 200)[0]
-    assert unsure["abstained"] and unsure["answer"] == "A person takes over." and unsure["source"] is None
+    assert (third["id"], third["answer"]) == (None, "Tap Close.")
+    (unsure,) = answered([{"id": 1, "question": "where is the moon"}])
+    assert unsure["abstained"] and unsure["source"] is None and unsure["way"] == "unsure"
+
+
+def test_an_answer_out_of_a_document_is_its_very_words_and_tells_where_they_stand() -> None:
+    documents = reading(Finder(0.9, {"abroad": "2 percent"}), "Hello. It costs 2 percent there.")
+    (told,) = answered([{"id": 1, "question": "what does it cost abroad"}], documents)
+    assert told["answer"] == "2 percent" and told["text"] == "“It costs 2 percent there.” (FAQ › Fees)"
+    source = told["source"]
+    assert (source["kind"], source["document"], source["start"], source["end"]) == ("document", "faq", 16, 25)
+
+
+def test_rows_are_conversations_of_their_own_unless_a_column_says_otherwise() -> None:
+    rows = [{"id": n, "question": "where is the moon"} for n in range(2)]
+    assert [told["way"] for told in answered(rows)] == ["unsure", "unsure"]
+    assert [told["way"] for told in answered([row | {"conversation": 7} for row in rows])] == ["unsure", "handover"]
+
+
+def test_a_conversation_goes_on_in_the_next_batch() -> None:
+    answerer = Answerer(answering(SAID), ("question", "id", "conversation"), 200)
+    ways = [answerer([Row(n, {"question": "moon?", "conversation": "a"})])[0]["way"] for n in (1, 2)]
+    assert ways == ["unsure", "handover"]
+
+
+def test_a_question_that_breaks_the_engine_is_refused_in_its_place() -> None:
+    before, told, after = answered([{"question": "freeze"}, {"id": 5, "question": "poison"}, {"question": "freeze"}])
+    assert (told["id"], told["error"]["reason"]) == (5, "engine")
+    assert before["intent"] == after["intent"] == "freeze_card"
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 7))

@@ -1,0 +1,76 @@
+"""`gretchen chat`: a conversation in a terminal."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.intake import Refused
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from streams.talking import Talk
+
+PROMPT = "you> "
+
+
+@click.group("chat", invoke_without_command=True)
+@click.option("--documents", metavar="PATH", type=Path, multiple=True, help="Read these files or directories, too.")
+@click.option("--explain", is_flag=True, help="Say under each answer how it came about.")
+@click.pass_context
+def command(context: click.Context, documents: tuple[Path, ...], explain: bool) -> None:
+    """Talk with Gretchen here, without Kafka; what is said is not kept. Ctrl-D or Ctrl-C ends it."""
+    if context.invoked_subcommand is not None:
+        return
+    from streams.talking import Talk, answering_here
+
+    settings = load_settings(os.environ)
+    talk = Talk(answering_here(settings, documents), settings.max_text_chars)
+    interactive = sys.stdin.isatty()
+    if interactive:
+        click.echo('Ask, or say "talk to a person"; Ctrl-D ends.', err=True)
+        edited_lines()
+    try:
+        while (text := heard(interactive)) is not None:
+            if text.strip():
+                tell(talk, text, explain)
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        sys.exit(130)
+
+
+def edited_lines() -> None:
+    """Arrow keys, and what was said before by the up arrow, where the terminal can."""
+    try:
+        import readline
+    except ImportError:  # Windows, some builds
+        return
+    readline.set_history_length(1000)
+
+
+def heard(interactive: bool) -> str | None:
+    """The next message; None at the end of the input."""
+    try:
+        return input(PROMPT if interactive else "")
+    except EOFError:
+        if interactive:
+            click.echo(err=True)
+        return None
+    except UnicodeDecodeError:
+        click.echo("(that is not UTF-8)", err=True)
+        return ""
+
+
+def tell(talk: "Talk", text: str, explain: bool) -> None:
+    from streams.talking import explained
+
+    try:
+        answer = talk.ask(text).answer
+    except Refused as refused:
+        click.echo(f"(not taken: {refused.detail})", err=True)
+        return
+    click.echo(answer.text)
+    if explain:
+        click.echo("\n".join(f"    {line}" for line in explained(answer)))
