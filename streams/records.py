@@ -405,7 +405,7 @@ class HandoverReply(Record, frozen=True, kw_only=True):
 
 
 class ChatFeedback(Record, frozen=True, kw_only=True):
-    """What somebody thinks of an answer. `id` is '<answer id>:feedback'; the last one holds. `intent`: what was right."""
+    """What somebody thinks of an answer. `id` is '<answer id>:feedback'; the last holds. `intent`: what was right."""
 
     TYPE: ClassVar[str] = "gretchen.chat-feedback.v1"
     id: Id

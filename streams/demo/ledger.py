@@ -1,13 +1,14 @@
 """Who went in, who came out: each input record is settled by exactly one output that names it as its origin."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from models.errors import Unaccounted
-from streams.records import Alert, Answer, ScoredNews
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS
+from streams.records import Alert, Answer, ScoredNews, Way
+from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, HANDOVERS, NEWS, SCORED_NEWS
 
 Place = tuple[str, int, int]
 """Topic (without its prefix), partition, offset."""
@@ -21,6 +22,8 @@ class Ledger:
     settled: dict[Place, str] = field(default_factory=dict)  # origin -> the output topic that settled it
     entities: int = 0
     abstained: int = 0
+    ways: Counter[Way] = field(default_factory=Counter)  # of the answers
+    handovers: set[str] = field(default_factory=set)
     opened: dict[str, Alert] = field(default_factory=dict)  # episode -> its opening alert
 
     def send(self, topic: str, partition: int, offset: int) -> None:
@@ -36,9 +39,13 @@ class Ledger:
                 return scored
         elif topic == CHAT_ANSWERS.name:
             answer = msgspec.json.decode(value, type=Answer)
-            if self._settle((CHAT_QUESTIONS.name, answer.origin.partition, answer.origin.offset), topic):
+            asked = (CHAT_QUESTIONS.name, answer.origin.partition, answer.origin.offset)
+            if answer.way != "person" and self._settle(asked, topic):
                 self.abstained += answer.abstained
+                self.ways[answer.way] += 1
                 return answer
+        elif topic == HANDOVERS.name:
+            self.handovers.add(headers["ce_id"])
         elif topic == ALERTS.name:
             alert = msgspec.json.decode(value, type=Alert)
             if alert.status == "opened" and alert.episode not in self.opened:
@@ -60,14 +67,19 @@ class Ledger:
         return sum(place[0] == topic for place in self.sent)
 
     def totals(self) -> dict[str, int]:
-        """What `gretchen demo --once` prints. `answers` counts every question that was answered or handed over."""
+        """What `gretchen demo --once` prints. `answers` counts every question that was answered or handed over, those
+        by a way among them."""
         return {
             "news": self.sent_to(NEWS.name),
             "scored": self.settled_by(SCORED_NEWS.name),
             "entities": self.entities,
             "questions": self.sent_to(CHAT_QUESTIONS.name),
             "answers": self.settled_by(CHAT_ANSWERS.name),
+            "by_template": self.ways["template"],
+            "by_documents": self.ways["documents"],
+            "by_live": self.ways["live"],
             "abstained": self.abstained,
+            "handovers": len(self.handovers),
             "alerts": len(self.opened),
             "dead_letters": self.settled_by(DEAD_LETTERS.name),
         }

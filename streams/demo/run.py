@@ -20,13 +20,16 @@ from streams.admin import delete_topics, ensure_topics, group_lag, kafka_client_
 from streams.broker import broker_for
 from streams.demo.children import Child, free_port
 from streams.demo.ledger import Ledger
-from streams.demo.playlist import Item, playlist
+from streams.demo.playlist import SAMPLE, Item, playlist
 from streams.demo.screen import Screen
+from streams.documents.loading import load_all
+from streams.events import headers_of
+from streams.records import Passage
 from streams.settings import Settings, load_settings
-from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, NEWS, SCORED_NEWS
+from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, DOCUMENTS, HANDOVERS, NEWS, SCORED_NEWS
 
 AHEAD = 10  # records on their way: more, and days of news would meet an entity out of order, most of them too late
-OUTPUTS = (SCORED_NEWS, CHAT_ANSWERS, ALERTS, DEAD_LETTERS)
+OUTPUTS = (SCORED_NEWS, CHAT_ANSWERS, HANDOVERS, ALERTS, DEAD_LETTERS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def run_demo(options: Options) -> dict[str, float]:
         )
         wait_for_broker(settings)
         stack.enter_context(own_topics(settings))
+        add_documents(settings)
         environ = child_environ(settings)
         console.print("Starting the worker and loading the models …")
         worker = stack.enter_context(Child("worker", environ=environ, log=logs / "worker.log"))
@@ -131,6 +135,15 @@ def own_topics(settings: Settings) -> Iterator[None]:
     yield
     if "KAFKA_BOOTSTRAP_SERVERS" in os.environ:
         delete_topics(settings)
+
+
+def add_documents(settings: Settings) -> None:
+    """The sample's, before the worker starts: it is ready once it has read them."""
+    producer = KafkaProducer(**kafka_client_config(settings), acks="all")
+    for passage in load_all([SAMPLE / "documents"]):
+        value = msgspec.json.encode(passage)
+        producer.send(DOCUMENTS.of(settings), passage.id.encode(), value, headers_of(passage.id, Passage))
+    producer.close()
 
 
 def play(settings: Settings, items: list[Item], options: Options, children: list[Child], console: Console) -> Ledger:

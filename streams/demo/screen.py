@@ -8,10 +8,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streams.demo.ledger import Ledger
-from streams.records import Alert, Answer, ScoredNews
+from streams.records import Alert, Answer, ScoredNews, Way
 from streams.topics import CHAT_ANSWERS, DEAD_LETTERS, SCORED_NEWS
 
 MARK = {"negative": "[red]▼[/]", "neutral": "[dim]■[/]", "positive": "[green]▲[/]"}
+UNANSWERED: dict[Way, str] = {
+    "handover": "handed over to a person",
+    "clarify": "asked which of some is meant",
+    "unsure": "asked to say it otherwise",
+}
 COLOR = {"info": "cyan", "warning": "yellow", "critical": "red"}
 
 
@@ -42,7 +47,9 @@ class Screen:
         if isinstance(record, Alert):
             self._alert(record)
         elif isinstance(record, Answer) and self._talkative:
-            reply = "[yellow]handed over to a person[/]" if record.abstained else escape(first_sentence(record.text))
+            reply = (
+                f"[yellow]{UNANSWERED.get(record.way, 'nobody guesses')}[/]" if record.abstained else answer_of(record)
+            )
             self.console.print(f"  [cyan]?[/] {escape(record.question)}\n    {reply}", highlight=False)
         elif isinstance(record, ScoredNews) and self._talkative:
             verdicts = "  ".join(f"{MARK[e.sentiment]} {escape(e.name)}" for e in record.entities)
@@ -60,6 +67,13 @@ class Screen:
 
 def clock(at: datetime) -> str:
     return at.strftime("%a %H:%M")
+
+
+def answer_of(answer: Answer) -> str:
+    """Its first sentence, and what it rests on where that is no template."""
+    sources = [escape(source.instruction or source.document or "") for source in answer.sources]
+    shown = ", ".join(filter(None, dict.fromkeys(sources)))
+    return escape(first_sentence(answer.text)) + (f"  [dim]{shown}[/]" if shown else "")
 
 
 def first_sentence(text: str) -> str:

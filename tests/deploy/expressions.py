@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from prometheus_client import CollectorRegistry, Gauge
 
-from streams.metrics import Metrics, lag_gauge, ready_gauge, rules_gauges
+from streams.metrics import Metrics, lag_gauge, ready_gauge, rules_gauges, templates_gauge
 from streams.sinks.metrics import Metrics as SinkMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -63,6 +63,7 @@ def of_worker() -> dict[str, set[str]]:
     lag_gauge(registry)
     ready_gauge(registry, lambda: True)
     rules_gauges(registry, lambda: False, lambda: 0.0)
+    templates_gauge(registry, lambda: False)
     return exposed(registry)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import Unaccounted
 from streams.demo.ledger import Ledger
-from streams.records import Alert, Answer, Origin, ScoredNews
+from streams.records import Alert, Answer, Origin, ScoredNews, Way
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def scored(offset: int) -> bytes:
     )
 
 
-def answer(offset: int, abstained: bool) -> bytes:
+def answer(offset: int, abstained: bool, way: Way = "template") -> bytes:
     return msgspec.json.encode(
         Answer(
             id=f"q{offset}:answer",
@@ -41,6 +41,7 @@ def answer(offset: int, abstained: bool) -> bytes:
             question="?",
             text="…",
             abstained=abstained,
+            way=way,
             intent=None,
             confidence=0.1,
             alternatives={},
@@ -125,3 +126,24 @@ def test_an_episode_counts_once_whatever_follows_its_opening() -> None:
     for status in ("opened", "grew", "resolved"):
         assert ledger.enter("alerts", alert("e1", status), {}) is None
     assert ledger.totals()["alerts"] == 1
+
+
+def test_hand_overs_are_counted_once_and_a_persons_reply_settles_no_question() -> None:
+    ledger = Ledger()
+    ledger.send("chat-questions", 0, 0)
+    ledger.enter("chat-answers", answer(0, abstained=False, way="person"), {})  # its origin is in handover-replies
+    assert ledger.open_places() == {("chat-questions", 0, 0)}
+    for _ in range(2):
+        ledger.enter("handovers", b"{}", {"ce_id": "q0:handover"})
+    ledger.enter("chat-answers", answer(0, abstained=True, way="handover"), {})
+    ledger.check()
+    totals = ledger.totals()
+    assert (totals["answers"], totals["abstained"], totals["handovers"], totals["by_template"]) == (1, 1, 1, 0)
+
+
+def test_answers_are_counted_by_their_way() -> None:
+    ledger = Ledger()
+    for offset, way in enumerate(("template", "documents", "documents", "live", "small-talk")):
+        ledger.enter("chat-answers", answer(offset, abstained=False, way=way), {})  # type: ignore[arg-type]
+    totals = ledger.totals()
+    assert [totals[name] for name in ("answers", "by_template", "by_documents", "by_live")] == [5, 1, 2, 1]
