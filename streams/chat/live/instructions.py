@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streams.chat.live import operations, sentences
 from streams.chat.live.instruction import ARGUMENTS, STREAMS, Argument, Instruction
+from streams.chat.live.reading import Reading
+from streams.chat.live.result import Result
 
 __all__ = ["ARGUMENTS", "OPCODES", "STREAMS", "Argument", "Example", "Instruction", "Opcode"]
 
@@ -20,6 +23,7 @@ class Example:
 class Opcode:
     """What an operation is. `takes` and `needs` are arguments that may and that must be there, streams among them.
 
+    `run` executes it, `say` puts what it found into words.
     `complaint` says what is wrong with an instruction whose arguments are each legal; empty if nothing is.
     """
 
@@ -29,6 +33,8 @@ class Opcode:
     needs: tuple[str, ...] = ()
     most_streams: int = 1
     complaint: Callable[[Instruction], str] = lambda instruction: ""
+    run: Callable[[Instruction, Reading], Result]
+    say: Callable[[Result], str]
     examples: tuple[Example, ...]
 
 
@@ -73,6 +79,8 @@ DECLARED = (
         name="COUNT",
         doc="How many headlines there were.",
         takes=(*STREAMS, "sentiment", "window"),
+        run=operations.count,
+        say=sentences.say_count,
         examples=listed("""
         how much bad news on oil since Monday => COUNT topic="Energy | Oil" sentiment=negative window=since:2026-11-23
         How many stories about Nvidia this week? => COUNT entity=Nvidia window=this-week
@@ -87,6 +95,8 @@ DECLARED = (
         name="SENTIMENT",
         doc="How the news sound.",
         takes=(*STREAMS, "window"),
+        run=operations.count,
+        say=sentences.say_sentiment,
         examples=listed("""
         what's the mood around Tesla => SENTIMENT entity=Tesla
         How is the news on the Fed today? => SENTIMENT topic="Fed | Central Banks" window=today
@@ -100,6 +110,8 @@ DECLARED = (
         name="TREND",
         doc="Whether the news get better or worse: a window against as long a time right before.",
         takes=(*STREAMS, "window"),
+        run=operations.trend,
+        say=sentences.say_trend,
         examples=listed("""
         is the tone on Nokia getting better => TREND entity=Nokia
         Is sentiment on gold improving this week? => TREND topic="Gold | Metals | Materials" window=this-week
@@ -115,6 +127,8 @@ DECLARED = (
         takes=(*STREAMS, "window", "against"),
         most_streams=6,
         complaint=wrong_comparison,
+        run=operations.compare,
+        say=sentences.say_compare,
         examples=listed("""
         how did Tesla do today against yesterday => COMPARE entity=Tesla window=today against=yesterday
         Tesla or Ford this week? => COMPARE entity=Tesla,Ford window=this-week
@@ -132,6 +146,8 @@ DECLARED = (
         takes=("sector", "n", "window"),
         needs=("of", "by"),
         complaint=wrong_ranking,
+        run=operations.rank,
+        say=sentences.say_rank,
         examples=listed("""
         which bank had the worst week => RANK of=entity sector=financials by=worst n=1 window=this-week
         top 3 most talked about companies today => RANK of=entity by=busiest n=3 window=today
@@ -147,6 +163,8 @@ DECLARED = (
         name="HEADLINES",
         doc="The latest headlines.",
         takes=(*STREAMS, "sentiment", "n", "window"),
+        run=operations.headlines,
+        say=sentences.say_headlines,
         examples=listed("""
         show me the latest bad news on Boeing => HEADLINES entity=Boeing sentiment=negative
         what happened at Siemens today? => HEADLINES entity=Siemens window=today
@@ -160,6 +178,8 @@ DECLARED = (
         name="EXPLAIN",
         doc="Why there was an alert: what was seen, what was expected, the headlines behind it.",
         takes=(*STREAMS, "window"),
+        run=operations.explain,
+        say=sentences.say_explain,
         examples=listed("""
         why the alert on Nokia? => EXPLAIN entity=Nokia
         What's going on with Volkswagen, why was I warned? => EXPLAIN entity=Volkswagen
@@ -173,6 +193,8 @@ DECLARED = (
         doc="Which alerts there are or were.",
         takes=("of", *STREAMS, "severity", "open", "window"),
         complaint=wrong_choice,
+        run=operations.alerts,
+        say=sentences.say_alerts,
         examples=listed("""
         which alerts are open right now => ALERTS open=yes
         any critical alerts today? => ALERTS severity=critical window=today
