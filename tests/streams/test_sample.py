@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 import streams.sample
+from streams.chat.live.assembly import format as format_instruction
+from streams.chat.live.assembly import parse
 from streams.records import News, Question
 from streams.sample.broken import broken_records
 
@@ -134,10 +136,23 @@ def test_questions_are_many_unique_and_part_of_them_unanswerable() -> None:
     assert len(QUESTIONS) >= 90
     assert len({item.id for item in QUESTIONS}) == len({squeezed(item.text) or item.text for item in QUESTIONS})
     assert len({item.id for item in QUESTIONS}) == len(QUESTIONS)
-    assert set(TRUTH["questions"]) == {item.id for item in QUESTIONS}
+    parts = [TRUTH[part].keys() for part in ("questions", "on_documents", "on_the_stream")]
+    assert sorted(id_ for part in parts for id_ in part) == [item.id for item in QUESTIONS]
     intents = Counter(TRUTH["questions"].values())
     assert intents[None] >= 25
     assert len(intents) == 78
+
+
+def test_answers_to_questions_on_documents_stand_in_them_word_for_word() -> None:
+    assert len(TRUTH["on_documents"]) >= 5
+    for told in TRUTH["on_documents"].values():
+        assert told["answer"] in (FOLDER / "documents" / told["document"]).read_text(encoding="utf-8")
+
+
+def test_instructions_of_questions_on_the_stream_are_canonical_and_of_many_operations() -> None:
+    instructions = TRUTH["on_the_stream"].values()
+    assert [format_instruction(parse(text)) for text in instructions] == list(instructions)
+    assert len({text.split()[0] for text in instructions}) >= 5
 
 
 def test_questions_are_in_order_and_some_conversations_go_on() -> None:
