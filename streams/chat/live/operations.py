@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from streams.chat.live.instruction import DEFAULT_N, Instruction
-from streams.chat.live.reading import Reading, keys_of
+from streams.chat.live.reading import Reading, Sums, keys_of
 from streams.chat.live.result import Figures, Result, Window
 from streams.chat.live.times import Period, before
 from streams.news.trends import CLOCK_S
@@ -82,43 +82,45 @@ def same_part(instruction: Instruction, reading: Reading, key: str, window: Wind
 
 
 def rank(instruction: Instruction, reading: Reading) -> Result:
-    """The first of an order."""
+    """The first of an order: those of which something was said, and that improved or declined if that is asked."""
+    worth = ORDERS[instruction.by]
     window, plan = reading.open(instruction.window)
     earlier_window = earlier = None
     if instruction.by in CHANGES:
         earlier_window, earlier = reading.open_period("", before(window.window, reading.now, reading.zone))
-    figures = [reading.figures_of(state, plan, earlier) for state in ranked_states(instruction, reading)]
-    ordered = in_order(figures, instruction.by)
+    ordered: list[tuple[float, int, str, WindowState]] = []
+    for state in ranked_states(instruction, reading):
+        here = reading.sums_of(state, plan)
+        if here.mentions:
+            change = 0.0 if earlier is None else here.change(reading.sums_of(state, earlier)) or 0.0
+            if earlier is None or worth(here, change) < 0:
+                ordered.append((worth(here, change), -here.mentions, state.entity, state))
+    ordered.sort(key=lambda each: each[:3])
     return result(
         instruction,
         reading,
         window=window,
-        figures=ordered[: instruction.n or DEFAULT_N],
+        figures=[reading.figures_of(each[3], plan, earlier) for each in ordered[: instruction.n or DEFAULT_N]],
         earlier_window=earlier_window,
         found=len(ordered),
     )
 
 
-def ranked_states(instruction: Instruction, reading: Reading) -> Iterable[WindowState]:
-    for state in reading.market.states(instruction.of):  # type: ignore[arg-type]
-        if not instruction.sector or reading.sectors.get(state.entity) in instruction.sector:
-            yield state
-
-
-ORDERS: dict[str, Callable[[Figures], float]] = {
-    "worst": lambda each: each.drawn,
-    "best": lambda each: -each.drawn,
-    "busiest": lambda each: -each.mentions,
-    "improved": lambda each: -(each.change or 0.0),
-    "declined": lambda each: each.change or 0.0,
+ORDERS: dict[str, Callable[[Sums, float], float]] = {
+    "worst": lambda here, change: here.drawn,
+    "best": lambda here, change: -here.drawn,
+    "busiest": lambda here, change: -here.mentions,
+    "improved": lambda here, change: -change,
+    "declined": lambda here, change: change,
 }
+"""What decides, the least first; then the busier one comes first, then the key, as in trends.ranked."""
 
 
-def in_order(figures: Iterable[Figures], by: str) -> list[Figures]:
-    """Those of which something was said, and that improved or declined if that is asked: as trends.ranked has it."""
-    worth = ORDERS[by]
-    heard = [each for each in figures if each.mentions and (by not in CHANGES or worth(each) < 0)]
-    return sorted(heard, key=lambda each: (worth(each), -each.mentions, each.key))
+def ranked_states(instruction: Instruction, reading: Reading) -> Iterable[WindowState]:
+    states = reading.market.states(instruction.of)  # type: ignore[arg-type]
+    if not instruction.sector:
+        return states
+    return (state for state in states if reading.sectors.get(state.entity) in instruction.sector)
 
 
 def headlines(instruction: Instruction, reading: Reading) -> Result:

@@ -3,7 +3,7 @@
 window -> Period (times.py) -> Plan: spans of buckets, once -> Figures of each state
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import NamedTuple
@@ -28,7 +28,23 @@ class Plan(NamedTuple):
     end_s: float
 
 
+class Sums(NamedTuple):
+    """A state's headlines in a plan; `tones` is a sum, -1..1 each; `drawn` their mean as trends.drawn has it."""
+
+    negatives: int
+    neutrals: int
+    positives: int
+    tones: float
+    mentions: int
+    drawn: float
+
+    def change(self, earlier: "Sums") -> float | None:
+        """By how much the tone is better than it was; None where nothing was said in one of the two."""
+        return round(self.drawn - earlier.drawn, 4) if self.mentions and earlier.mentions else None
+
+
 NOTHING = Plan((), 0.0, 0.0)
+NO_SUMS = Sums(0, 0, 0, 0.0, 0, 0.0)
 
 
 class Reading:
@@ -97,27 +113,29 @@ class Reading:
         state = self.market.state(key)
         return unheard(group_of(key)) if state is None else self.figures_of(state, plan)
 
+    def sums_of(self, state: WindowState, plan: Plan) -> Sums:
+        """With what waits to be believed, as far as it may be by now."""
+        if state.ahead:
+            state = believed(state, self.now_s)
+        if state.clock_s is None or state.clock_s < plan.begin_s:
+            return NO_SUMS
+        return sums(state, plan)
+
     def figures_of(self, state: WindowState, plan: Plan, earlier: Plan | None = None) -> Figures:
-        """A state's figures; with `earlier` also how the tone changed, where something was said in both."""
-        state = believed(state, self.now_s)
-        negatives, neutrals, positives, tones = sums(state, plan)
-        mentions = negatives + neutrals + positives
-        here, change = drawn(tones, mentions), None
-        if earlier is not None and mentions:
-            *counts, past_tones = sums(state, earlier)
-            change = round(here - drawn(past_tones, sum(counts)), 4) if sum(counts) else None
+        """A state's figures; with `earlier` also how the tone changed."""
+        here = self.sums_of(state, plan)
         return Figures(
             key=state.entity,
             name=state.name or group_of(state.entity).name,
             scope=state.scope,
-            mentions=mentions,
-            negatives=negatives,
-            neutrals=neutrals,
-            positives=positives,
-            tone=ratio(tones, mentions),
-            drawn=round(here, 4),
-            doubtful=mentions < DOUBTED,
-            change=change,
+            mentions=here.mentions,
+            negatives=here.negatives,
+            neutrals=here.neutrals,
+            positives=here.positives,
+            tone=ratio(here.tones, here.mentions),
+            drawn=here.drawn,
+            doubtful=here.mentions < DOUBTED,
+            change=None if earlier is None else here.change(self.sums_of(state, earlier)),
             latest_at=None if state.clock_s is None else self.local(state.clock_s),
         )
 
@@ -146,13 +164,17 @@ def kept_from_s(ring: Ring, newest_s: float) -> float:
 
 
 def planned(begin_s: float, end_s: float, now_s: float, newest_s: float) -> Plan:
-    """Days first, where only they are kept; then hours; five minutes at last. Edges are rounded to the nearest bucket,
-    but now's is counted whole."""
+    """Days first, where only they are kept; then hours; five minutes at last: finer ones where they mend the end.
+
+    Edges are rounded to the nearest bucket, but now's is counted whole.
+    """
     begin_s = max(begin_s, kept_from_s(DAYS, newest_s))
     if end_s <= begin_s:
         return NOTHING
     spans: list[Span] = []
     edges = sections(begin_s, newest_s)
+    while len(edges) > 1 and (end_s >= now_s or end_s % edges[0][0].width_s == 0):
+        edges.pop()
     for (ring, from_s), until_s in zip(edges, [at_s for _, at_s in edges[1:]] + [end_s], strict=True):
         first = round(max(begin_s, from_s) / ring.width_s)
         last = round(min(end_s, until_s) / ring.width_s) - 1
@@ -179,16 +201,16 @@ def sections(begin_s: float, newest_s: float) -> list[tuple[Ring, float]]:
     return found
 
 
-def sums(state: WindowState, plan: Plan) -> tuple[int, int, int, float]:
-    """Negatives, neutrals, positives, the sum of the tones; 0 where the state's own clock has not come."""
+def sums(state: WindowState, plan: Plan) -> Sums:
+    """0 where the state's own clock has not come."""
     negatives = neutrals = positives = hundredths = 0
     for span in plan.spans:
-        counts: Sequence[int] = getattr(state, span.ring.field)
-        begin = len(counts) - COLUMNS * (state.head // span.ring.fine - span.first + 1)
-        end = begin + COLUMNS * (span.last - span.first + 1)
-        part = counts[max(0, begin) : max(0, end)]
-        negatives += sum(part[0::COLUMNS])
-        neutrals += sum(part[1::COLUMNS])
-        positives += sum(part[2::COLUMNS])
-        hundredths += sum(part[TONE::COLUMNS])
-    return negatives, neutrals, positives, hundredths / 100
+        counts: list[int] = getattr(state, span.ring.field)
+        begin = max(0, len(counts) - COLUMNS * (state.head // span.ring.fine - span.first + 1))
+        end = max(0, len(counts) - COLUMNS * (state.head // span.ring.fine - span.last))
+        negatives += sum(counts[begin:end:COLUMNS])
+        neutrals += sum(counts[begin + 1 : end : COLUMNS])
+        positives += sum(counts[begin + 2 : end : COLUMNS])
+        hundredths += sum(counts[begin + TONE : end : COLUMNS])
+    mentions = negatives + neutrals + positives
+    return Sums(negatives, neutrals, positives, hundredths / 100, mentions, round(drawn(hundredths / 100, mentions), 4))
