@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from streams.batching import Batch
 from streams.chat.handover import reply_answer
-from streams.chat.memory import decode_conversation
+from streams.chat.memory import conversation_in
 from streams.chat.turns import Asked, Turn
 from streams.desk import Desk, load
 from streams.events import Output, header, output
@@ -77,7 +77,7 @@ async def turns_of(desk: Desk, talk: Talk, asked: Sequence[tuple[Any, Question]]
     messages, wanted = [], []
     for event, question in asked:
         message, name = event.message, question.conversation_id or question.id
-        state = load(talk.table, event, name, decode_conversation) or Conversation(id=name)
+        state = known(talk.table, event, name) or Conversation(id=name)
         if message.offset > state.question_offset:
             messages.append(message)
             origin = Origin(message.partition, message.offset)
@@ -110,8 +110,8 @@ async def relay_batch(desk: Desk, talk: Talk, batch: Batch) -> None:
                     desk.settings.max_text_chars,
                     desk.settings.max_future_s,
                 )
-                slot, table = (message.partition, reply.conversation_id), talk.table
-                state = states[slot] if slot in states else load(table, event, slot[1], decode_conversation)
+                slot = message.partition, reply.conversation_id
+                state = states[slot] if slot in states else known(talk.table, event, reply.conversation_id)
                 if state is None:
                     raise Refused(
                         "conversation", "nobody asked anything in this conversation, or it was keyed by another id"
@@ -143,6 +143,12 @@ async def feedback_batch(desk: Desk, batch: Batch) -> None:
         desk.metrics.feedback.labels("good" if feedback.good else "bad").inc()
     await desk.publish(agent, outputs)
     desk.finish(agent, CHAT_FEEDBACK, batch)
+
+
+def known(table: TopicTable, event: Any, name: str) -> Conversation | None:
+    """The state of a conversation of the event's partition; None if nothing was said in it."""
+    state: Conversation | None = load(table, event, name, lambda value: conversation_in(value, event.message.partition))
+    return state
 
 
 def answer_output(desk: Desk, answer: Answer, partition: int) -> Output:

@@ -4,32 +4,29 @@ from contextlib import suppress
 
 import msgspec
 
-from streams.records import Conversation
+from streams.records import Conversation, Origin
 
 NOTHING = b"null"
 """The table's value where only somebody else's records were found."""
 
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Conversation | None] = msgspec.json.Decoder(Conversation | None)
-
 
 class Remembered(msgspec.Struct, frozen=True):
-    """What of an Answer matters to the fold: the rest is not decoded. A record of older workers has no conversation."""
+    """The table's value, JSON: what of an Answer the next turn needs. A record of older workers has no conversation."""
 
+    origin: Origin
     conversation: Conversation | None = None
 
 
-_remembered = msgspec.json.Decoder(Remembered)
+_encoder = msgspec.json.Encoder()
+_record = msgspec.json.Decoder(Remembered)
+_value: msgspec.json.Decoder[Remembered | None] = msgspec.json.Decoder(Remembered | None)
 
 
-def encode_conversation(state: Conversation) -> bytes:
-    """The table's value, JSON."""
-    return _encoder.encode(state)
-
-
-def decode_conversation(value: bytes) -> Conversation | None:
-    """Inverse of `encode_conversation`; None for NOTHING. Raises msgspec.ValidationError for anything else."""
-    return _decoder.decode(value)
+def conversation_in(value: bytes, partition: int) -> Conversation | None:
+    """The state in the table's value, if it is of this partition: a store in memory mixes up what was keyed by
+    something else than the conversation. Raises msgspec.ValidationError for what is no value of ours."""
+    remembered = _value.decode(value)
+    return remembered.conversation if remembered and remembered.origin.partition == partition else None
 
 
 def fold_answer(value: bytes | None, record: bytes) -> bytes:
@@ -38,14 +35,17 @@ def fold_answer(value: bytes | None, record: bytes) -> bytes:
     A state never gives way to one that has seen less of either topic, whoever wrote it last: a zombie (a worker paused
     past its session) may append behind the new owner.
     """
-    old = None if value is None else decode_conversation(value)
+    old = None if value is None else _value.decode(value)
     with suppress(msgspec.DecodeError, UnicodeDecodeError):  # somebody else's
-        new = _remembered.decode(record).conversation
-        if new is not None and (old is None or has_seen(new, old)):
-            return encode_conversation(new)
+        new = _record.decode(record)
+        if new.conversation is not None and (old is None or has_seen(new, old)):
+            return _encoder.encode(new)
     return NOTHING if value is None else value
 
 
-def has_seen(new: Conversation, old: Conversation) -> bool:
+def has_seen(new: Remembered, old: Remembered) -> bool:
     """All that `old` has."""
-    return new.question_offset >= old.question_offset and new.reply_offset >= old.reply_offset
+    a, b = new.conversation, old.conversation
+    if a is None or b is None or new.origin.partition != old.origin.partition:
+        return True
+    return a.question_offset >= b.question_offset and a.reply_offset >= b.reply_offset

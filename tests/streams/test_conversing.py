@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from streams.batching import Batch
-from streams.chat.memory import decode_conversation, fold_answer
+from streams.chat.memory import fold_answer
 from streams.chat.turns import Asked, Turn
-from streams.conversing import Answerer, Talk, converse_batch, feedback_batch, relay_batch
-from streams.desk import Desk, load
+from streams.conversing import Answerer, Talk, converse_batch, feedback_batch, known, relay_batch
+from streams.desk import Desk
 from streams.events import Output
 from streams.exact import ExactApp
 from streams.intake import Refused
@@ -145,9 +145,7 @@ class Worker:
             await relay_batch(self.desk, self.talk, batch)
 
     def state(self, conversation: str) -> Conversation | None:
-        event = Event("", partition_of(conversation), 0, b"")
-        found: Conversation | None = load(self.talk.table, event, conversation, decode_conversation)
-        return found
+        return known(self.talk.table, Event("", partition_of(conversation), 0, b""), conversation)
 
 
 def ask(kafka: Kafka, id: str, text: str = "?", conversation: str | None = "c") -> None:
@@ -218,6 +216,22 @@ def test_a_conversation_that_is_keyed_by_something_else_is_another_one_in_each_p
         "q1:answer": (1, "1, after None"),
         "q2:answer": (0, "2, after ?"),
         "q3:answer": (1, "2, after ?"),
+    }
+
+
+def test_in_memory_what_is_keyed_by_something_else_loses_its_thread_but_no_question() -> None:
+    """A store in memory knows no partitions."""
+    kafka = Kafka()
+    worker = Worker(kafka, {})
+    for n, key in enumerate("0001"):
+        kafka.put(CHAT_QUESTIONS, Question(id=f"q{n}", text="?", conversation_id="c"), key)
+        run(worker.converse())
+    told = {answer.id: answer.text for answer in kafka.answers()}
+    assert told == {
+        "q0:answer": "1, after None",
+        "q1:answer": "2, after ?",
+        "q2:answer": "3, after ?",
+        "q3:answer": "1, after None",
     }
 
 
