@@ -15,12 +15,15 @@ from streams.news.score import ENTITY_SENTIMENT, SENTIMENT, TOPIC
 from streams.records import SENTIMENTS
 from streams.settings import Settings
 
-NEWS_HEADS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
+Heads = Mapping[str, tuple[str, tuple[str, ...] | None]]
+"""Head -> what it is on, and its labels in their order, if only these will do."""
+
+NEWS_HEADS: Heads = {
     SENTIMENT: ("text", SENTIMENTS),
     TOPIC: ("text", None),
     ENTITY_SENTIMENT: ("span", SENTIMENTS),
 }
-INTENTS_HEADS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {INTENT: ("text", None)}
+INTENTS_HEADS: Heads = {INTENT: ("text", None)}
 
 
 class Intents(NamedTuple):
@@ -73,7 +76,7 @@ def is_shipped(settings: Settings, field: str) -> bool:
     return bool(getattr(settings, field) == getattr(Settings(), field))
 
 
-def check_heads(artifact: Artifact, wanted: Mapping[str, tuple[str, tuple[str, ...] | None]]) -> None:
+def check_heads(artifact: Artifact, wanted: Heads) -> None:
     """Raise ArtifactError unless each head is there, on texts or spans as wanted, with its labels in their order."""
     for name, (on, labels) in wanted.items():
         head = artifact.config.heads.get(name)

@@ -7,26 +7,30 @@ from pathlib import Path
 from streams.chat.answering import Answering
 from streams.chat.index import PassageIndex
 from streams.chat.templates import load_templates
-from streams.chat.turns import Asked, Turn
+from streams.chat.turns import Asked, Market, Turn
 from streams.documents.loading import load_all
 from streams.engines import load_encoder
 from streams.intake import Refused, check_text
 from streams.records import Answer, Conversation, Origin, Question, Way
 from streams.settings import Settings
-from streams.ways import WAYS, load_answering, need_reader
+from streams.ways import WAYS, load_answering, need_instructions, need_reader
 
 
-def answering_here(settings: Settings, documents: Sequence[Path] = (), only: Collection[Way] = WAYS) -> Answering:
+def answering_here(
+    settings: Settings, documents: Sequence[Path] = (), only: Collection[Way] = WAYS, market: Market | None = None
+) -> Answering:
     """With these files and directories as documents. Raises InputError for one that can't be read, ArtifactError for
-    documents without a reader."""
+    documents without a reader, or live tables without a model for instructions."""
     index = None
     if documents and "documents" in only:
         index = PassageIndex(load_encoder(settings))
         index.apply(load_all(documents), [])
     templates = load_templates(settings.templates)
-    answering = load_answering(settings, lambda: templates, lambda: datetime.now(UTC), index, only)
+    answering = load_answering(settings, lambda: templates, lambda: datetime.now(UTC), index, market, only)
     if index is not None:
         need_reader(answering, settings)
+    if market is not None:
+        need_instructions(answering, settings)
     return answering
 
 

@@ -1,6 +1,6 @@
 """A batch of questions, each in its conversation, to turns. The same for the worker, a file and a terminal.
 
-asked -> heard (dialogue) -> thought about, all ways (recognize, reading, …) -> said (says, decide) -> records (respond)
+asked -> heard (dialogue) -> thought about (recognize, computing, reading) -> said (says, decide) -> records (respond)
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Protocol
 
+from streams.chat.computing import Live
 from streams.chat.decide import Weighed
 from streams.chat.dialogue import Heard, hear
 from streams.chat.reading import Documents
@@ -46,6 +47,7 @@ class Answering:
     templates: Callable[[], Templates]
     clock: Callable[[], datetime]
     intents: Recognizer | None = None
+    live: Live | None = None
     documents: Documents | None = None
     policy: Policy = Policy()
 
@@ -88,7 +90,7 @@ class Answering:
     def _think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
         """All ways, the costly ones only where no other is sure already."""
         weighed = [Weighed()] * len(wanted)
-        for way in (self.intents, self.documents):
+        for way in (self.intents, self.live, self.documents):
             left = [n for n, one in enumerate(weighed) if one.best is None or one.best.confidence < ENOUGH]
             if way is None or not left:
                 continue
@@ -99,6 +101,8 @@ class Answering:
     def _version(self, way: Way) -> str:
         if way == "documents" and self.documents is not None:
             return self.documents.reader.version
+        if way == "live" and self.live is not None:
+            return self.live.version
         return self.intents.engine.version if way in ("template", "clarify", "unsure") and self.intents else ""
 
 

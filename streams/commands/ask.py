@@ -1,6 +1,7 @@
 """`gretchen ask`: answers to single questions, without Kafka."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ WAYS: tuple[Way, ...] = ("template", "documents", "live")
 @click.option("--explain", is_flag=True, help="Say what was considered, the sources, and the instruction.")
 @click.option("--questions", metavar="FILE", help="JSON lines or CSV with id and question; - for standard input.")
 @click.option("--documents", metavar="PATH", type=Path, multiple=True, help="Read these files or directories, too.")
+@click.option("--live", is_flag=True, help="Ask the live stream's tables, too, as they are in Kafka now.")
 @click.option("--only", type=click.Choice(WAYS), multiple=True, help="Answer in this way only; may be repeated.")
 def command(
     question: str | None,
@@ -29,6 +31,7 @@ def command(
     explain: bool,
     questions: str | None,
     documents: tuple[Path, ...],
+    live: bool,
     only: tuple[Way, ...],
 ) -> None:
     """Answer QUESTION as the worker would, or say that nobody should guess.
@@ -43,17 +46,20 @@ def command(
     from streams.offline import QUESTIONS, Answerer, run, told
     from streams.talking import Talk, answering_here, explained
 
+    if live:
+        from streams.live_market import live_market
     settings = load_settings(os.environ)
-    answering = answering_here(settings, documents, only or WAYS)
-    if questions is not None:
-        with open_source(questions) as source:
-            answerer = Answerer(answering, COLUMNS, settings.max_text_chars)
-            run(source, source.rows(COLUMNS[:1]), answerer, QUESTIONS)
-        return
-    try:
-        answer = Talk(answering, settings.max_text_chars).ask(question or "").answer
-    except Refused as refused:
-        raise InputError(f"the question can't be answered: {refused.detail}") from None
+    with live_market(settings) if live else nullcontext() as market:
+        answering = answering_here(settings, documents, only or WAYS, market)
+        if questions is not None:
+            with open_source(questions) as source:
+                answerer = Answerer(answering, COLUMNS, settings.max_text_chars)
+                run(source, source.rows(COLUMNS[:1]), answerer, QUESTIONS)
+            return
+        try:
+            answer = Talk(answering, settings.max_text_chars).ask(question or "").answer
+        except Refused as refused:
+            raise InputError(f"the question can't be answered: {refused.detail}") from None
     if as_json:
         click.echo(msgspec.json.encode({"id": None} | told(answer)))
     else:

@@ -7,6 +7,7 @@ from models.engines.fake import FakeEngine
 from models.engines.reader import Answer, Reading
 from streams.chat.answering import Answering, Policy
 from streams.chat.chances import line
+from streams.chat.computing import Live
 from streams.chat.reading import Documents
 from streams.chat.recognize import Recognizer
 from streams.chat.template_text import read_templates
@@ -113,10 +114,11 @@ def answering(
     said: Mapping[str, Mapping[str, float]] | None = None,
     documents: Documents | None = None,
     policy: Policy = Policy(),  # noqa: B008
+    live: Live | None = None,
 ) -> Answering:
     """`said`: words of a question -> the intents' chances, taken as they are."""
     recognizer = None if said is None else Recognizer(Sure(said), line([(0, 0), (1, 1)]))  # type: ignore[arg-type]
-    return Answering(lambda: TEMPLATES, lambda: NOW, recognizer, documents, policy=policy)
+    return Answering(lambda: TEMPLATES, lambda: NOW, recognizer, live, documents, policy)
 
 
 def reading(finder: Finder, *texts: str) -> Documents:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,27 +19,36 @@ PROMPT = "you> "
 
 @click.group("chat", invoke_without_command=True)
 @click.option("--documents", metavar="PATH", type=Path, multiple=True, help="Read these files or directories, too.")
+@click.option("--live", is_flag=True, help="Ask the live stream's tables, too, as they are in Kafka now.")
 @click.option("--explain", is_flag=True, help="Say under each answer how it came about.")
 @click.pass_context
-def command(context: click.Context, documents: tuple[Path, ...], explain: bool) -> None:
+def command(context: click.Context, documents: tuple[Path, ...], live: bool, explain: bool) -> None:
     """Talk with Gretchen here, without Kafka; what is said is not kept. Ctrl-D or Ctrl-C ends it."""
     if context.invoked_subcommand is not None:
         return
     from streams.talking import Talk, answering_here
 
+    if live:
+        from streams.live_market import live_market
     settings = load_settings(os.environ)
-    talk = Talk(answering_here(settings, documents), settings.max_text_chars)
+    with live_market(settings) if live else nullcontext() as market:
+        talk = Talk(answering_here(settings, documents, market=market), settings.max_text_chars)
+        try:
+            go_on(talk, explain)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            sys.exit(130)
+
+
+def go_on(talk: "Talk", explain: bool) -> None:
+    """Until the input ends."""
     interactive = sys.stdin.isatty()
     if interactive:
         click.echo('Ask, or say "talk to a person"; Ctrl-D ends.', err=True)
         edited_lines()
-    try:
-        while (text := heard(interactive)) is not None:
-            if text.strip():
-                tell(talk, text, explain)
-    except KeyboardInterrupt:
-        click.echo(err=True)
-        sys.exit(130)
+    while (text := heard(interactive)) is not None:
+        if text.strip():
+            tell(talk, text, explain)
 
 
 def edited_lines() -> None:
