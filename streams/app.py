@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.engines import Engine
 from streams.batching import Batch, batches
-from streams.chat.memory import fold_answer
+from streams.chat.memory import fold_answer, heard_before
 from streams.conversing import Answerer, Talk, converse_batch, feedback_batch, relay_batch
 from streams.desk import Clock, Desk
 from streams.exact import ExactApp
@@ -41,6 +43,8 @@ GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, 
 QUESTIONS = 16  # of a batch: each may be read in documents, and a rebalance or SIGTERM waits for the batch at work
 BYTES_PER_TOKEN = 5  # of a record's JSON, roughly: enough to bound a batch before it is tokenized
 LOOK_S = 0.05
+KEPT = timedelta(days=30)  # a conversation of which nothing is heard; a person's reply comes too late after that
+FORGET_S, LOOKED_AT = 10.0, 200  # conversations of a partition: 1.7 million a day, in milliseconds each time
 
 
 def one(value: bytes) -> int:
@@ -117,7 +121,11 @@ def create_app(
         if app.ready:
             await app.publish(ticks(desk, watched, lambda topic: app.places_of(topic.of(settings))))
 
+    async def forget() -> None:
+        conversations.forget(partial(heard_before, moment=clock() - KEPT), LOOKED_AT)
+
     app.timer(settings.tick_s, name="tell_time")(tell_time)
+    app.timer(FORGET_S, name="forget")(forget)
     return app
 
 

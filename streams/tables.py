@@ -5,6 +5,7 @@ Private parts of Faust, line numbers of faust-streaming 0.15.3; see docs/exactne
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import faust
@@ -94,6 +95,26 @@ class TopicTable(ExactTable):
     """
 
     fold: Fold
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._looked_at: dict[int, bytes] = {}  # partition -> the key at which `forget` goes on
+
+    def forget(self, is_old: Callable[[bytes], bool], most: int) -> int:
+        """Drop old values from the local store, as Kafka drops old records of the topic. Looks at the next `most` of
+        each partition, round and round, so that nobody waits. Returns how many it dropped. A store in memory keeps all.
+        """
+        store, dropped = self.data, 0
+        for partition, db in getattr(store, "_dbs", {}).items():
+            seen = list(islice(db.items(from_key=self._looked_at.pop(partition, None)), most + 1))
+            if len(seen) > most:
+                self._looked_at[partition] = seen.pop()[0]
+            for key, stored in seen:
+                if key != store.offset_key and is_old(unwrap(stored)[1]):
+                    db.delete(key)
+                    store._key_index.pop(key, None)
+                    dropped += 1
+        return dropped
 
     def remember(self, outputs: Sequence[Output], sent: Sequence[Any]) -> None:
         """Fold what was published, with the broker's metadata of it; outputs to other topics are left out."""

@@ -1,6 +1,7 @@
 """What a worker knows of conversations: the topic of answers folded, each record of which holds the state after it."""
 
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 
@@ -17,6 +18,19 @@ class Remembered(msgspec.Struct, frozen=True):
     conversation: Conversation | None = None
 
 
+class When(msgspec.Struct):
+    """Of a Conversation, for who looks at many."""
+
+    updated_at: datetime | None = None
+
+
+class Last(msgspec.Struct):
+    """Of the table's value."""
+
+    conversation: When | None = None
+
+
+_last: msgspec.json.Decoder[Last | None] = msgspec.json.Decoder(Last | None)
 _encoder = msgspec.json.Encoder()
 _record = msgspec.json.Decoder(Remembered)
 _value: msgspec.json.Decoder[Remembered | None] = msgspec.json.Decoder(Remembered | None)
@@ -27,6 +41,12 @@ def conversation_in(value: bytes, partition: int) -> Conversation | None:
     something else than the conversation. Raises msgspec.ValidationError for what is no value of ours."""
     remembered = _value.decode(value)
     return remembered.conversation if remembered and remembered.origin.partition == partition else None
+
+
+def heard_before(value: bytes, moment: datetime) -> bool:
+    """Whether nothing was said in a conversation since."""
+    last = _last.decode(value)
+    return bool(last and last.conversation and last.conversation.updated_at and last.conversation.updated_at < moment)
 
 
 def fold_answer(value: bytes | None, record: bytes) -> bytes:

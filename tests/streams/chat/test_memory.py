@@ -1,17 +1,17 @@
 """The answers' topic folded: the state that has seen most, whoever wrote what behind it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from streams.chat.memory import NOTHING, conversation_in, fold_answer
+from streams.chat.memory import NOTHING, conversation_in, fold_answer, heard_before
 from streams.records import Answer, Conversation, Origin
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def record(question_offset: int, reply_offset: int = -1, partition: int = 1, state: bool = True) -> bytes:
-    conversation = Conversation(id="c", question_offset=question_offset, reply_offset=reply_offset)
+    conversation = Conversation(id="c", question_offset=question_offset, reply_offset=reply_offset, updated_at=NOON)
     return msgspec.json.encode(
         Answer(
             id="q:answer", question_id="q", conversation_id="c", question="?", text="…", abstained=False, intent=None,
@@ -52,3 +52,10 @@ def test_records_without_a_state_and_of_others_change_nothing() -> None:
 def test_a_state_is_of_its_partition() -> None:
     assert folded(record(9, partition=0), partition=1) is None
     assert folded(record(9, partition=0), record(2, partition=1), partition=1) == (2, -1)
+
+
+def test_a_conversation_is_old_when_nothing_was_heard_since() -> None:
+    value = fold_answer(None, record(3))
+    assert heard_before(value, NOON + timedelta(seconds=1))
+    assert not heard_before(value, NOON)
+    assert not heard_before(NOTHING, NOON)
