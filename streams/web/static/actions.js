@@ -1,17 +1,15 @@
 // What people did about alerts, and the sending of it: acks and mutes, live for everybody.
 
 import { byId, setText } from "./dom.js";
+import { myName } from "./name.js";
+import { post } from "./send.js";
 
 const KEPT = 400;
-const NAME = "gretchen.name";
 
 export class Actions {
   constructor() {
     this.acks = new Map(); // episode -> {by, at, note}
     this.mutes = new Map(); // stream -> {by, at, until}
-    this.name = byId("me");
-    this.name.value = localStorage.getItem(NAME) ?? "";
-    this.name.addEventListener("change", () => localStorage.setItem(NAME, this.name.value.trim()));
   }
 
   reset({ acks, mutes }) {
@@ -55,12 +53,11 @@ export class Actions {
   /** Resolves to whether it was taken; what came of it arrives over the stream, as everybody's does. */
   async send(path, body) {
     try {
-      const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, by: this.name.value.trim() }) });
-      if (!response.ok) throw new Error((await response.json()).error ?? `the server answered ${response.status}`);
+      await post(path, { ...body, by: myName() }, "nothing was changed.");
       complain("");
       return true;
     } catch (error) {
-      complain(error instanceof TypeError ? "The page’s server does not answer; nothing was changed." : `Not done: ${error.message}`);
+      complain(error.message);
       return false;
     }
   }

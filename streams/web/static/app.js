@@ -3,12 +3,14 @@
 import { Actions } from "./actions.js";
 import { Alerts } from "./alerts.js";
 import { Chat } from "./chat.js";
+import { Desk } from "./desk.js";
 import { byId } from "./dom.js";
 import { Entities } from "./entities.js";
 import { showHealth, showRefusals, showStatus } from "./figures.js";
 import { today } from "./format.js";
 import { Headlines } from "./headlines.js";
 import { Market } from "./market.js";
+import { offerName } from "./name.js";
 import { Profile } from "./profile.js";
 import * as route from "./route.js";
 import { Stream } from "./stream.js";
@@ -19,7 +21,8 @@ const headlines = new Headlines();
 const entities = new Entities(actions);
 const market = new Market();
 const alerts = new Alerts(actions);
-const chat = new Chat();
+const desk = new Desk();
+const chat = new Chat((conversation) => desk.of(conversation));
 const profile = new Profile({
   known: (key) => entities.items.get(key) ?? market.items.get(key) ?? null,
   live: (key) => headlines.about(key),
@@ -43,8 +46,9 @@ function draw() {
   if (dirty.has("entities") || acted) entities.render();
   if (dirty.has("groups")) market.render();
   if (dirty.has("alerts") || acted) alerts.render();
-  if (dirty.has("chats")) chat.render();
-  if (stream.status && (dirty.has("status") || dirty.has("alerts"))) showStatus(stream.status, alerts.open().length);
+  if (dirty.has("chats") || dirty.has("handovers")) chat.render();
+  if (dirty.has("handovers")) desk.render();
+  if (stream.status && (dirty.has("status") || dirty.has("alerts") || dirty.has("handovers"))) showStatus(stream.status, alerts.open().length, desk.open().length);
   profile.render();
   dirty.clear();
 }
@@ -55,9 +59,10 @@ function onSnapshot(message) {
   entities.reset(message.entities);
   market.reset(message.groups);
   alerts.reset(message.alerts);
+  desk.reset(message.handovers);
   chat.reset(message.chats);
   showRefusals(message.refused, message.refusals);
-  soon("headlines", "entities", "groups", "alerts", "chats", "status");
+  soon("headlines", "entities", "groups", "alerts", "chats", "handovers", "status");
   showHealth(stream.health());
 }
 
@@ -67,6 +72,7 @@ function onDelta(message) {
   if (message.entities) entities.add(message.entities);
   if (message.groups) market.add(message.groups);
   if (message.alerts) alerts.add(message.alerts);
+  if (message.handovers) desk.add(message.handovers, true);
   if (message.chats) chat.add(message.chats);
   if (message.refused) showRefusals(message.refused, message.refusals);
   soon(...Object.keys(message));
@@ -78,7 +84,7 @@ setInterval(() => {
   showHealth(stream.health());
   profile.refresh();
   if (day !== today()) retime(); // what was today is yesterday
-  soon("entities", "chats", "mutes"); // an order held while it was pointed at, a question that waits too long, a mute that ended
+  soon("entities", "chats", "mutes", "handovers"); // an order held while it was pointed at, a question that waits too long, a mute that ended
 }, 1000);
 
 function retime() {
@@ -86,12 +92,14 @@ function retime() {
   headlines.retime();
   alerts.retime();
   profile.retime();
+  desk.retime();
   chat.nodes.clear();
   soon("chats");
 }
 
-/** Shows what the address says: the overview or one stream's page. */
+/** Shows what the address says: the overview, one stream's page or the desk. */
 function go() {
+  goDesk();
   const key = route.stream();
   if (key === profile.key) return;
   document.body.classList.toggle("at-profile", key !== null);
@@ -106,6 +114,22 @@ function go() {
   }
   byId("announcer").textContent = `${byId("profile-title").textContent} opened`;
   if (matchMedia("(max-width: 699px)").matches) { byId("profile-title").focus(); scrollTo(0, 0); }
+}
+
+function goDesk() {
+  const chosen = route.desk();
+  if (chosen === desk.chosen) return;
+  const came = desk.chosen === null;
+  document.body.classList.toggle("at-desk", chosen !== null);
+  byId("desk").hidden = chosen === null;
+  desk.show(chosen);
+  if (chosen === null) {
+    byId(location.hash.slice(1))?.scrollIntoView(); // it was hidden until now
+    return;
+  }
+  if (came) byId("desk-title").focus();
+  if (chosen) { byId("case-title").focus(); byId("announcer").textContent = `${byId("case-title").textContent} opened`; }
+  if (matchMedia("(max-width: 699px)").matches) scrollTo(0, 0);
 }
 
 const search = byId("search");
@@ -141,5 +165,6 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("hashchange", go);
 offerZones(retime);
+offerName();
 soon("headlines", "entities", "groups", "alerts", "chats");
 go();

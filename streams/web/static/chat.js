@@ -1,14 +1,17 @@
 // The chat: your own conversation, and beside it everyone's as they are answered.
 
 import { byId, el, reconcile, setText } from "./dom.js";
-import { percent, time, words } from "./format.js";
-import { mark } from "./marks.js";
+import { minute } from "./format.js";
+import { post } from "./send.js";
+import { commentForm, pressed, turn } from "./turn.js";
 
 const KEPT = 120;
 const SLOW_MS = 15000;
 
 export class Chat {
-  constructor() {
+  /** `handedOver` finds a conversation's hand-over that is open. */
+  constructor(handedOver) {
+    this.handedOver = handedOver;
     this.items = new Map(); // question id -> what the server knows of it
     this.nodes = new Map();
     this.mine = true;
@@ -17,6 +20,7 @@ export class Chat {
     this.input = byId("question");
     this.heldDown = true;
     this.chosen = false;
+    this.deeds = { choose: (option) => this.ask(option), judge: (answer, good) => this.judge(answer, good) };
     byId("ask").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.input.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -65,28 +69,56 @@ export class Chat {
     }
   }
 
+  /** Asks what is written; it stays there until it was taken. */
   async send() {
     const text = this.input.value.trim();
-    if (!text || byId("ask").querySelector(".send").disabled) return;
+    if (text && await this.ask(text)) this.input.value = "";
+  }
+
+  async ask(text) {
+    if (byId("ask").querySelector(".send").disabled) return false;
     this.complain("");
     this.waiting(true);
-    const asking = { id: "asking", asking: true, conversation: this.conversation, question: text, asked_at: new Date().toISOString(), answer: null, refused: null };
+    const asking = { id: "asking", asking: true, conversation: this.conversation, question: text, asked_at: new Date().toISOString(), answer: null, refused: null, good: null };
     this.items.set(asking.id, asking);
     this.heldDown = true;
     this.choose(true);
+    let taken = true;
     try {
-      const response = await fetch("/questions", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text, conversation_id: this.conversation }) });
-      const reply = await response.json();
-      if (!response.ok) throw new Error(reply.error ?? `the server answered ${response.status}`);
-      this.input.value = "";
+      const { id } = await post("/questions", { text, conversation_id: this.conversation }, "your question was not sent.");
       // the answer may have come over the stream before this reply did
-      if (!this.items.has(reply.id)) this.items.set(reply.id, { ...asking, id: reply.id, asking: false });
+      if (!this.items.has(id)) this.items.set(id, { ...asking, id, asking: false });
     } catch (error) {
-      this.complain(error instanceof TypeError ? "The page’s server does not answer; your question was not sent." : `Not sent: ${error.message}`);
+      this.complain(error.message);
+      taken = false;
     }
     this.items.delete("asking");
     this.waiting(false);
     this.render();
+    return taken;
+  }
+
+  /** Says whether an answer was good; of a bad one, what would have been right. */
+  async judge(answer, good, comment = "") {
+    this.complain("");
+    try {
+      await post("/api/feedback", { answer_id: answer, good, comment, conversation_id: this.conversationOf(answer) }, "nothing was sent.");
+    } catch (error) {
+      this.complain(error.message);
+      return;
+    }
+    const node = [...this.nodes.values()].find((known) => known.item.answer?.id === answer)?.node;
+    if (!node) return;
+    pressed(node, good);
+    node.querySelector(".comment")?.remove();
+    if (good || comment) return;
+    const form = commentForm((words) => this.judge(answer, false, words));
+    node.querySelector(".a").append(form);
+    form.querySelector("input").focus();
+  }
+
+  conversationOf(answer) {
+    return [...this.items.values()].find((item) => item.answer?.id === answer)?.conversation ?? null;
   }
 
   waiting(busy) {
@@ -102,33 +134,30 @@ export class Chat {
     const items = this.mine ? this.own() : [...this.items.values()].slice(-40);
     const ids = new Set(items.map((item) => item.id));
     for (const id of this.nodes.keys()) if (!ids.has(id)) this.nodes.delete(id);
-    reconcile(this.list, items.length ? items.map((item) => this.node(item)) : [el("li", { class: "empty" }, this.mine ? "Ask something a bank’s customer would ask. What the model is not sure of goes to a person." : "No conversation yet.")]);
+    const last = this.mine ? items.at(-1) : null;
+    reconcile(this.list, items.length ? items.map((item) => this.node(item, item === last)) : [el("li", { class: "empty" }, this.mine ? "Ask something a bank’s customer would ask, or about the news. What the model is not sure of goes to a person." : "No conversation yet.")]);
+    const theirs = this.mine && this.handedOver(this.conversation);
+    byId("with-person").hidden = !theirs;
+    if (theirs) setText(byId("with-person"), `A person has this conversation since ${minute(theirs.since)} and reads what you write.`);
     if (this.heldDown) this.list.scrollTop = this.list.scrollHeight;
   }
 
-  node(item) {
+  node(item, last) {
     const slow = !item.answer && !item.refused && Date.now() - new Date(item.asked_at) > SLOW_MS;
     const known = this.nodes.get(item.id);
-    if (known?.item === item && known.slow === slow) return known.node;
-    const node = el("li", { class: "turn" }, el("p", { class: "q" }, item.question), reply(item, slow));
-    this.nodes.set(item.id, { node, item, slow });
+    if (known?.slow === slow && known.last === last && same(known.item, item)) {
+      if (known.item.good !== item.good) pressed(known.node, item.good);
+      known.item = item;
+      return known.node;
+    }
+    const node = turn(item, slow, last, this.deeds);
+    this.nodes.set(item.id, { node, item, slow, last });
     return node;
   }
 }
 
-function reply(item, slow) {
-  if (item.refused) return el("div", { class: "a refused" }, el("p", {}, `The desk could not take this question (${words(item.refused)}).`));
-  if (!item.answer) {
-    if (slow) return el("p", { class: "a thinking" }, "Still waiting: no worker has answered yet.");
-    return el("p", { class: "a thinking" }, "Thinking", el("i"), el("i"), el("i"));
-  }
-  const { text, abstained, intent, confidence, at } = item.answer;
-  const why = abstained ? "not sure enough to answer" : `${words(intent ?? "answered")}, ${percent(confidence)} sure`;
-  return el("div", { class: `a${abstained ? " abstained" : ""}` },
-    abstained ? el("p", { class: "handed" }, mark("person", ""), "Handed over to a person") : null,
-    el("p", {}, text),
-    el("p", { class: "meta" }, `${why} · ${time(at)}`));
-}
+/** Whether two states of a question look the same but for what was thought of its answer: it is answered once. */
+const same = (one, other) => one.answer?.id === other.answer?.id && one.refused === other.refused && one.question === other.question && Boolean(one.asking) === Boolean(other.asking);
 
 /** One conversation a tab, kept over a reload. */
 function conversationId() {

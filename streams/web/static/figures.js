@@ -4,7 +4,7 @@ import { byId, el, setText } from "./dom.js";
 import { perSecond, seconds, whole, words } from "./format.js";
 import { rateLine } from "./marks.js";
 
-export function showStatus(status, openAlerts) {
+export function showStatus(status, openAlerts, handovers) {
   figure("headline-rate", perSecond(status.headlines_per_s), "/s");
   rateLine(byId("rate-line"), status.headlines_series);
   setText(byId("latency"), seconds(status.latency_s));
@@ -13,10 +13,15 @@ export function showStatus(status, openAlerts) {
   byId("answer-rate").title = status.answer_latency_s === null ? "" : `Median time to an answer: ${seconds(status.answer_latency_s)}`;
   setText(byId("open-alerts"), String(openAlerts));
   byId("open-alerts").classList.toggle("alarm", openAlerts > 0);
+  setText(byId("open-handovers"), String(handovers));
+  byId("open-handovers").classList.toggle("alarm", handovers > 0);
+  byId("jump-handovers").hidden = handovers === 0;
+  setText(byId("jump-handovers"), String(handovers));
   setText(byId("refused"), whole(status.dead_letters));
   byId("jump-alerts").hidden = openAlerts === 0;
   setText(byId("jump-alerts"), String(openAlerts));
-  document.title = openAlerts ? `(${openAlerts}) Gretchen` : "Gretchen";
+  const waiting = openAlerts + handovers;
+  document.title = waiting ? `(${waiting}) Gretchen` : "Gretchen";
 }
 
 function figure(id, value, unit) {

@@ -9,11 +9,12 @@ const SHAPES = {
   critical: "M5 0l5 5-5 5-5-5z",
   warning: "M5 .6L10 9.4H0z",
   info: "M5 .8a4.2 4.2 0 100 8.4A4.2 4.2 0 005 .8z",
+  thumb: "M5 7.2v5.6H2.6V7.2zm0 0L7.6 2c1 0 1.8.8 1.7 1.8L9 6.2h3.3c.9 0 1.5.8 1.3 1.7l-.9 3.7c-.2.7-.8 1.2-1.5 1.2H5",
   person: "M6 5.6a2.4 2.4 0 100-4.8 2.4 2.4 0 000 4.8zM1.4 11.2c.5-2.6 2.3-3.8 4.6-3.8s4.1 1.2 4.6 3.8",
 };
 
 export function mark(kind, className = "tone") {
-  const box = kind === "person" ? "0 0 12 12" : "0 0 10 10";
+  const box = { person: "0 0 12 12", thumb: "0 0 16 16" }[kind] ?? "0 0 10 10";
   return svg("svg", { viewBox: box, class: className, "aria-hidden": true }, svg("path", { d: SHAPES[kind] }));
 }
 

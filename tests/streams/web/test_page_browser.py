@@ -10,10 +10,22 @@ import msgspec
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from streams.records import Question, Series
+from streams.records import Considered, Conversation, HandoverReply, Question, Said, Series, Source
 from streams.web.board import Board
 from tests.support.live_page import LivePage
-from tests.support.page_records import NOON, action, alert, answer, evidence, question, scored, state, summary
+from tests.support.page_records import (
+    NOON,
+    action,
+    alert,
+    answer,
+    evidence,
+    handed_over,
+    passed_on,
+    question,
+    scored,
+    state,
+    summary,
+)
 from tests.support.screenshot import ARGUMENTS, VIEWS, find_chromium
 
 pytestmark = pytest.mark.browser
@@ -477,17 +489,244 @@ def test_a_question_is_answered_and_an_unsure_one_is_handed_over(open_page: Call
     page.wait_for_selector(".thinking")
     reply(NASTY)
     page.wait_for_selector(".turn .a .meta")
+    page.locator(".turn .why summary").click()
     assert page.locator(".turn .q").inner_text() == "Where is my card?"
     assert page.locator(".turn .a p").first.text_content() == NASTY
-    assert "card arrival, 97% sure" in page.locator(".turn .meta").inner_text()
+    assert "One of the team’s answers: card arrival, 97% sure" in page.locator(".turn .why").inner_text()
     page.locator("#question").fill("What does the moon cost?")
-    page.locator(".send").click()
+    page.locator("#ask .send").click()
     reply("A colleague will write.", abstained=True)
     page.wait_for_selector(".a.abstained")
     assert "Handed over to a person" in page.locator(".a.abstained").inner_text()
     page.reload()  # the conversation is still there
     expect(page.locator(".turn")).to_have_count(2)
     assert live.asked[0].conversation_id == live.asked[1].conversation_id
+
+
+def ask(page: Any, text: str) -> None:
+    page.locator("#question").fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_an_answer_shows_its_sources_its_instruction_and_why(open_page: Callable[..., Any], live: LivePage) -> None:
+    source = Source(kind="document", document="fees.md", heading=f"Abroad {NASTY}", start=10, end=40, quote=NASTY)
+    considered = [Considered(way="documents", confidence=0.91), Considered(way="template", confidence=0.34)]
+    told = {"way": "documents", "confidence": 0.91, "sources": [source], "why": considered, "intent": None}
+    live.answer = lambda asked: live.board.add_answer(answer(asked, "It costs 2%.", **told), 1, 1, True)  # type: ignore[arg-type]
+    page = open_page()
+    ask(page, "What does a payment abroad cost?")
+    expect(page.locator(".quoted blockquote")).to_have_text(NASTY)
+    expect(page.locator(".quoted figcaption")).to_have_text(f"fees.mdAbroad {NASTY}")
+    expect(page.locator(".quoted")).to_have_attribute("title", "characters 10 to 40")
+    expect(page.locator(".why ul")).to_be_hidden()
+    page.locator(".why summary").click()
+    expect(page.locator(".why li")).to_have_text(["Read in the documents, 91% sure", "One of the team’s answers: 34%"])
+    live.answer = lambda asked: live.board.add_answer(
+        answer(asked, "Tesla: 12 negatives.", way="live", instruction="COUNT Tesla negative today"), 1, 1, True
+    )
+    ask(page, "How many bad headlines on Tesla today?")
+    expect(page.locator(".computed code")).to_have_text("COUNT Tesla negative today")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_what_is_asked_back_is_answered_by_a_button(open_page: Callable[..., Any], live: LivePage) -> None:
+    offered = ["It was stolen", NASTY]
+    live.answer = lambda asked: live.board.add_answer(
+        answer(asked, "Which of these is it?", way="clarify", options=offered), 1, 1, True
+    )
+    page = open_page()
+    ask(page, "My card is gone")
+    expect(page.locator(".options button")).to_have_text(offered)
+    live.answer = lambda asked: live.board.add_answer(answer(asked, "I have blocked it."), 1, 1, True)
+    page.get_by_role("button", name="It was stolen").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".said-to-them").last).to_have_text("I have blocked it.")
+    expect(page.locator(".options")).to_have_count(0)  # it is answered
+    assert [asked.text for asked in live.asked] == ["My card is gone", "It was stolen"]
+    assert live.asked[0].conversation_id == live.asked[1].conversation_id
+
+
+def test_thumbs_are_kept_shown_to_everyone_and_explained(open_page: Callable[..., Any], live: LivePage) -> None:
+    live.answer = lambda asked: live.board.add_answer(answer(asked, "On its way."), 1, 1, True)
+    page, other = open_page(), open_page("dark")
+    ask(page, "Where is my card?")
+    page.get_by_role("button", name="Good answer").click()
+    expect(other.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Bad answer").click()
+    expect(page.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
+    expect(other.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.type(f"It was lost {NASTY}")  # the field has the focus
+    page.wait_for_timeout(500)  # what came over the stream meanwhile did not take it away
+    page.keyboard.press("Enter")
+    expect(page.locator(".comment")).to_have_count(0)
+    wait_until(lambda: len(live.judged) == 3)
+    assert [judged.good for judged in live.judged] == [True, False, False]
+    assert live.judged[-1].comment == f"It was lost {NASTY}"
+    assert {judged.conversation_id for judged in live.judged} == {live.asked[0].conversation_id}
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert true()
+
+
+def person_asked_for(live: LivePage) -> None:
+    """Whatever is asked, a person gets it, and passes on what they write, as a worker would."""
+    states: dict[str, Conversation] = {}
+
+    def hand_over(asked: Question) -> None:
+        record, told = handed_over(asked)
+        key = record.conversation_id
+        if key in states:  # a person has it
+            before = states[key]
+            line = Said(role="customer", text=asked.text, at=record.at)
+            states[key] = msgspec.structs.replace(before, transcript=[*before.transcript, line])
+            record = msgspec.structs.replace(record, reason="with-person", transcript=states[key].transcript)
+            told = answer(asked, "", True, conversation=states[key])
+        states[key] = told.conversation or states[key]
+        live.board.add_handover(record)
+        live.board.add_answer(told, 1, 1, True)
+
+    def pass_on(reply: HandoverReply) -> None:
+        said = passed_on(reply, states[reply.conversation_id])
+        states[reply.conversation_id] = said.conversation or states[reply.conversation_id]
+        live.board.add_answer(said, 1, 1, True)
+
+    live.answer, live.pass_on = hand_over, pass_on
+
+
+def test_a_customer_and_a_person_talk_until_the_person_gives_the_conversation_back(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    person_asked_for(live)
+    customer, agent, other = open_page(), open_page("dark"), open_page("phone")
+    ask(customer, f"A person, please {NASTY}")
+    expect(customer.locator(".a.abstained .handed")).to_have_text("Handed over to a person")
+    expect(customer.locator("#with-person")).to_contain_text("A person has this conversation since")
+    expect(agent.locator("#open-handovers")).to_have_text("1")
+    expect(agent).to_have_title("(1) Gretchen")
+    agent.locator("#open-handovers").click()
+    expect(agent.locator("#desk-hint")).to_have_text("1 open, 1 waits for a reply")
+    agent.locator(".case a").focus()
+    agent.keyboard.press("Enter")
+    expect(agent.locator("#case-title")).to_have_text("Asked for a person")
+    expect(agent.locator(".line-of .words").first).to_have_text(f"A person, please {NASTY}")
+    expect(agent.locator(".guess")).to_have_text(["card arrival41%", "lost or stolen card22%"])
+    agent.locator("#reply-text").fill("Hello")
+    agent.locator("#reply-send").click()
+    expect(agent.locator("#reply-complaint")).to_contain_text("your name first")
+    agent.locator("#desk-me").fill("Ada <b>")
+    agent.locator("#reply-text").fill(f"Hello {NASTY}")
+    agent.keyboard.press("Control+Enter")
+    said = customer.locator(".a.by-person")
+    expect(said.locator(".said-to-them")).to_have_text(f"Hello {NASTY}")
+    expect(said.locator(".handed bdi")).to_have_text("Ada <b>")
+    expect(agent.locator(".line-of.person .words")).to_have_text([f"Hello {NASTY}"])
+    expect(agent.locator("#reply-text")).to_have_value("")
+    expect(agent.locator("#desk-hint")).to_have_text("1 open, 0 wait for a reply")
+    ask(customer, "Thank you, Ada")
+    expect(agent.locator(".line-of.customer .words").last).to_have_text("Thank you, Ada")
+    other.goto(live.url + "#/desk")
+    expect(other.locator(".case.waits .last")).to_have_text("Thank you, Ada")
+    agent.locator("#reply-text").fill("You are welcome.")
+    agent.locator("#reply-close").click()
+    expect(agent.locator("#case-title")).to_have_text("Given back to Gretchen")
+    expect(agent.locator("#reply")).to_be_hidden()
+    expect(other.locator(".case.closed .hint")).to_have_text("given back by Ada <b>")
+    expect(customer.locator("#with-person")).to_be_hidden()
+    expect(agent.locator("#open-handovers")).to_have_text("0")
+    assert [(reply.text, reply.by, reply.closes) for reply in live.replies] == [
+        (f"Hello {NASTY}", "Ada <b>", False),
+        ("You are welcome.", "Ada <b>", True),
+    ]
+    customer.reload()  # the person's words are still there
+    expect(customer.locator(".a.by-person .said-to-them")).to_have_text([f"Hello {NASTY}", "You are welcome."])
+    for page in (customer, agent, other):
+        assert page.evaluate("window.hacked") is None
+
+
+def test_the_desk_is_gone_through_by_keyboard_and_keeps_what_is_half_written(
+    open_page: Callable[..., Any], live: LivePage
+) -> None:
+    person_asked_for(live)
+    for number, conversation in enumerate(("c/1 & é?#%", "c2")):
+        live.do(lambda board, n=number, c=conversation: live.answer(question(f"q{n}", f"Question {n}", c)))  # type: ignore[misc]
+    page = open_page()
+    page.goto(live.url + "#/desk")
+    expect(page.locator(".case .last")).to_have_text(["Question 0", "Question 1"])
+    page.locator(".case a").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator(".line-of.customer .words")).to_have_text(["Question 0"])
+    page.locator("#reply-text").fill("Half a sen")
+    page.locator(".case a").nth(1).click()
+    expect(page.locator("#reply-text")).to_have_value("")
+    expect(page.locator(".line-of.customer .words")).to_have_text(["Question 1"])
+    page.go_back()
+    expect(page.locator("#reply-text")).to_have_value("Half a sen")
+    page.reload()  # the address is enough
+    expect(page.locator(".line-of.customer .words")).to_have_text(["Question 0"])
+    assert page.evaluate(NAMELESS) == []
+    page.locator("#case-title").focus()
+    page.keyboard.press("Escape")
+    assert page.evaluate("location.hash") == "#/desk"
+    page.keyboard.press("Escape")
+    expect(page.locator("#news")).to_be_visible()
+    expect(page.locator("#desk")).to_be_hidden()
+
+
+def test_a_reply_that_kafka_does_not_take_is_kept_and_said(chromium: Any, live: LivePage) -> None:
+    person_asked_for(live)
+    live.do(lambda board: live.answer(question("q1", "A person, please", "c1")))
+    live.broken = True
+    page = chromium.new_page()
+    page.goto(live.url + "#/desk/c1")
+    page.locator("#desk-me").fill("Ada")
+    page.locator("#reply-text").fill("Hello")
+    page.locator("#reply-send").click()
+    expect(page.locator("#reply-complaint")).to_contain_text("no Kafka answers")
+    expect(page.locator("#reply-text")).to_have_value("Hello")
+    live.broken = False
+    page.locator("#reply-send").click()
+    expect(page.locator(".line-of.person .words")).to_have_text(["Hello"])
+    expect(page.locator("#reply-complaint")).to_be_hidden()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1280])
+def test_the_desk_fits_every_width(open_page: Callable[..., Any], live: LivePage, width: int) -> None:
+    person_asked_for(live)
+    long = "Wolkenkratzerversicherungsgesellschaft" * 6
+    for number in range(30):
+        live.do(lambda board, n=number: live.answer(question(f"q{n}", f"{long} {n}", f"c{n}")))  # type: ignore[misc]
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(live.url + "#/desk/c1")
+    page.wait_for_selector(".line-of")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width > 699:
+        assert page.evaluate("document.documentElement.scrollHeight") <= 800
+        box = page.locator("#reply-send").bounding_box()
+        assert box and box["y"] + box["height"] <= 800
+    assert page.locator("#reply-text").is_visible()
+
+
+def test_the_apis_description_is_a_page_without_anything_from_elsewhere(chromium: Any, live: LivePage) -> None:
+    page, asked = chromium.new_page(), []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(live.url + "docs")
+    expect(page.locator("#docs section h2 code").first).to_have_text("/v1/questions")
+    expect(page.locator("#talk")).to_contain_text("A WebSocket.")
+    page.get_by_role("link", name="Questioned").first.click()
+    expect(page.locator("#Questioned")).to_contain_text("1 to 4000 characters")
+    assert all(url.startswith(live.url) for url in asked)
+    assert said == []
+    page.close()
 
 
 def test_a_question_that_kafka_does_not_take_is_kept_and_said(chromium: Any, live: LivePage) -> None:
@@ -573,7 +812,10 @@ def fill_desk(board: Board) -> None:
     board.add_question(question("q", long * 5), (0, 0), now, evidence("x").at, True)
 
 
-@pytest.mark.parametrize(("width", "columns"), [(320, 1), (390, 1), (699, 1), (820, 2), (1440, 3)])
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [(320, 1), (390, 1), (699, 1), (820, 2), (1000, 2), (1060, 2), (1100, 3), (1280, 3), (1440, 3)],
+)
 def test_no_width_scrolls_sideways(open_page: Callable[..., Any], live: LivePage, width: int, columns: int) -> None:
     live.do(fill_desk)
     page = open_page()
