@@ -74,15 +74,17 @@ class Timed:
 
 
 def watched(answering: Answering, metrics: Metrics, agent: str) -> Answering:
-    """The same, its stages told: understand (intents), retrieve and read (documents)."""
+    """The same, its stages told: understand (intents), live, retrieve and read (documents)."""
 
     def timed(thing: Thing, method: str, stage: str) -> Thing:
         return cast(Thing, Timed(thing, method, metrics.stage.labels(agent, stage).observe))
 
-    intents, documents = answering.intents, answering.documents
+    intents, live, documents = answering.intents, answering.live, answering.documents
     if intents is not None:
         intents = timed(intents, "think", "understand")
+    if live is not None:
+        live = timed(live, "think", "live")
     if documents is not None:
         index, reader = timed(documents.index, "search", "retrieve"), timed(documents.reader, "read_many", "read")
         documents = replace(documents, index=index, reader=reader)
-    return replace(answering, intents=intents, documents=documents)
+    return replace(answering, intents=intents, live=live, documents=documents)

@@ -17,7 +17,7 @@ from streams.conversing import ANSWERING
 from streams.engines import load_encoder, load_news
 from streams.exact import ExactApp
 from streams.metrics import Metrics, rules_gauges, templates_gauge
-from streams.mirror import DocumentsMirror
+from streams.mirror import DocumentsMirror, MarketMirror, Mirror
 from streams.news.entities import Gazetteer, load_watchlist
 from streams.news.score import TOPIC
 from streams.rules_file import RulesFile
@@ -42,8 +42,13 @@ def command(metrics_port: int | None) -> None:
     gazetteer, rules = Gazetteer(entities), RulesFile(settings.rules, sectors, news.labels[TOPIC])
     encoder = load_encoder(settings)
     templates, index = TemplatesFolder(settings.templates, intents_of(settings)), PassageIndex(encoder)
-    answering = load_answering(settings, templates, clock, index)
-    mirrors = [DocumentsMirror(settings, index)]
+    market = MarketMirror(settings)
+    answering = load_answering(settings, templates, clock, index, market)
+    mirrors: list[Mirror] = []
+    if answering.documents is not None:
+        mirrors.append(DocumentsMirror(settings, index))
+    if answering.live is not None:
+        mirrors.append(market)
 
     def build(registry: CollectorRegistry) -> ExactApp:
         rules_gauges(registry, rules.failed, lambda: rules.loaded_at)
@@ -72,6 +77,11 @@ def intents_of(settings: Settings) -> tuple[str, ...]:
 def off(answering: Answering, encoder: Encoder | None, settings: Settings) -> list[str]:
     """A line for each thing that chat does without, as its model is not there."""
     lines = []
+    if answering.live is None:
+        lines.append(
+            "questions on the news are not computed:"
+            f" no model for instructions in {settings.instructions_model}; see GRETCHEN_INSTRUCTIONS_MODEL"
+        )
     if answering.documents is None:
         lines.append(f"documents are not read: no reader in {settings.reader_model}; see GRETCHEN_READER_MODEL")
     elif encoder is None:
