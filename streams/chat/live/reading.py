@@ -115,15 +115,12 @@ class Reading:
 
     def sums_of(self, state: WindowState, plan: Plan) -> Sums:
         """With what waits to be believed, as far as it may be by now."""
-        if state.ahead:
-            state = believed(state, self.now_s)
-        if state.clock_s is None or state.clock_s < plan.begin_s:
-            return NO_SUMS
-        return sums(state, plan)
+        return sums(believed(state, self.now_s) if state.ahead else state, plan)
 
     def figures_of(self, state: WindowState, plan: Plan, earlier: Plan | None = None) -> Figures:
         """A state's figures; with `earlier` also how the tone changed."""
-        here = self.sums_of(state, plan)
+        state = believed(state, self.now_s)
+        here = sums(state, plan)
         return Figures(
             key=state.entity,
             name=state.name or group_of(state.entity).name,
@@ -135,7 +132,7 @@ class Reading:
             tone=ratio(here.tones, here.mentions),
             drawn=here.drawn,
             doubtful=here.mentions < DOUBTED,
-            change=None if earlier is None else here.change(self.sums_of(state, earlier)),
+            change=None if earlier is None else here.change(sums(state, earlier)),
             latest_at=None if state.clock_s is None else self.local(state.clock_s),
         )
 
@@ -181,7 +178,7 @@ def planned(begin_s: float, end_s: float, now_s: float, newest_s: float) -> Plan
         if until_s >= end_s >= now_s:
             last = int(end_s // ring.width_s)
         if until_s >= end_s and last < first and not spans:
-            first = last = int(begin_s // ring.width_s)  # a part of a bucket
+            first = last = int((begin_s + end_s) / 2 // ring.width_s)  # a part of a bucket, or of two
         if from_s < end_s and first <= last:
             spans.append(Span(ring, first, last))
     first_s, last_s = spans[0].first * spans[0].ring.width_s, (spans[-1].last + 1) * spans[-1].ring.width_s
@@ -203,6 +200,8 @@ def sections(begin_s: float, newest_s: float) -> list[tuple[Ring, float]]:
 
 def sums(state: WindowState, plan: Plan) -> Sums:
     """0 where the state's own clock has not come."""
+    if state.clock_s is None or state.clock_s < plan.begin_s:
+        return NO_SUMS
     negatives = neutrals = positives = hundredths = 0
     for span in plan.spans:
         counts: list[int] = getattr(state, span.ring.field)
