@@ -15,7 +15,7 @@ from streams.admin import CONSUMED, admin_client, ensure_topics, group_lag, kafk
 from streams.broker import EmbeddedKafka
 from streams.broker.config import free_port
 from streams.settings import Settings
-from streams.topics import NEWS, SCORED_NEWS
+from streams.topics import CHAT_ANSWERS, NEWS, SCORED_NEWS
 from tests.support.news_flow import NewsFlow
 from tests.support.topic_reader import records_in
 from tests.support.verdict import judge
@@ -121,6 +121,25 @@ def test_metrics_tell_lag_readiness_and_each_stage_of_the_work(kafka_settings: S
             flow.refused
         )
         assert told["gretchen_alerts_total", "negatives", "info", "opened"] >= 1
+
+
+def test_a_worker_answers_and_is_ready_once_it_has_read_what_answers_come_from(
+    kafka_settings: Settings, tmp_path: Path
+) -> None:
+    settings = kafka_settings
+    ensure_topics(settings)
+    answers = CHAT_ANSWERS.of(settings)
+    mirror = tmp_path / "caught-up"
+    with NewsFlow(settings) as flow, WorkerProcess(settings, tmp_path, MIRROR=str(mirror)) as worker:
+        flow.send(100, 0)
+        until(lambda: records_in(settings, SCORED_NEWS.of(settings)) > 80, worker)  # news don't wait for documents
+        assert not worker.ready()
+        assert metrics(worker)["gretchen_ready",] == 0
+        assert records_in(settings, answers) == 0
+        mirror.touch()
+        until(lambda: records_in(settings, answers) == len(flow.questions), worker)
+        assert worker.ready()
+        assert "a note" in worker.tail(20_000)
 
 
 def test_lag_is_told_by_a_worker_whose_event_loop_stands_still(kafka_settings: Settings, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ half:<topic>     half of a batch's outputs are in Kafka      sent:<topic>    all
 kept:<table>     the table's local store is written          acked:<agent>   the batch is acknowledged, not committed
 
 STALL=1 makes it block its event loop for good when it has its first output to send.
+
+MIRROR=<path> gives it a mirror that has caught up once the file is there.
 """
 
 import os
@@ -13,7 +15,9 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,6 +92,14 @@ def stall() -> None:
     ExactApp.publish = publishing  # type: ignore[method-assign]
 
 
+class FileMirror(nullcontext[None]):
+    """Ready when a file is there."""
+
+    @property
+    def ready(self) -> bool:
+        return Path(os.environ["MIRROR"]).exists()
+
+
 def main() -> None:
     if os.environ.get("STALL"):
         stall()
@@ -95,6 +107,7 @@ def main() -> None:
         arm(*os.environ["KILL_AT"].split(":"))
     settings = load_settings(os.environ)
     news = FakeEngine.news()
+    mirrors: Any = [FileMirror()] if "MIRROR" in os.environ else []
     rules = RulesFile(settings.rules, SECTORS, news.labels["topic"])
 
     def build(registry: CollectorRegistry) -> ExactApp:
@@ -108,9 +121,10 @@ def main() -> None:
             rules=rules,
             clock=lambda: datetime.now(UTC),
             metrics=Metrics(registry),
+            informed=lambda: all(mirror.ready for mirror in mirrors),
         )
 
-    run_worker(settings, build)
+    run_worker(settings, build, mirrors, ["a note"])
 
 
 if __name__ == "__main__":
