@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.errors import InputError
 from models.tasks import Head, Source, Task
@@ -155,7 +155,7 @@ def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: 
     notice_repeats(corpus, source, rows)
     if source.paired:
         corpus.examples["train"] += pairs(corpus.of("train", source.name), source.paired)
-    if not source.outlier and len(found) < 2:
+    if not source.outlier and source.reader != "heads" and len(found) < 2:  # of several heads, all sets are judged
         only = f"only {rows[0].label!r}" if found else "no label"
         raise InputError(
             f"{rows[0].where}: {only} in all {len(rows)} rows of {source.name}; a classifier wants 2 labels or more"
@@ -241,6 +241,8 @@ def targets_of(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corp
     if source.outlier:
         return (Target(source.head, OUTLIER, source.weight),)
     labels = heads[source.head].labels
+    if source.reader == "heads":
+        return heads_targets(row, source, heads)
     if source.reader != "entities":
         label = source.map.get(row.label, row.label)
         index = OUTLIER if label == OUT_OF_SCOPE else index_of(label, labels, row.where)
@@ -258,6 +260,18 @@ def targets_of(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corp
     elif source.agreeing and len({target.label for target in targets}) == 1:
         targets.append(Target(source.agreeing["head"], targets[0].label, source.agreeing["weight"]))
     return tuple(targets)
+
+
+def heads_targets(row: Row, source: Source, heads: Mapping[str, Head]) -> tuple[Target, ...]:
+    """A target for each head that the row has a label for."""
+    said = json.loads(row.label)
+    if unknown := said.keys() - {name for name, head in heads.items() if head.on == "text"}:
+        raise InputError(
+            f"{row.where}: a label for {', '.join(sorted(unknown))}; wanted only heads on text: {', '.join(heads)}"
+        )
+    return tuple(
+        Target(name, index_of(label, heads[name].labels, row.where), source.weight) for name, label in said.items()
+    )
 
 
 def index_of(label: str, labels: tuple[str, ...], where: str) -> int:
@@ -312,6 +326,22 @@ def check_columns(path: Path, wanted: set[str], columns: Sequence[str]) -> None:
 
 def read_jsonl(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
     """Lines of JSON objects; a label may be a number or true and false. Blank lines are none."""
+    for text, label, where in read_objects(source, path):
+        if not isinstance(label, str | int | float):
+            raise InputError(f"{where}: the label is {label!r}; wanted text or a number")
+        yield Row(split, text, label if isinstance(label, str) else json.dumps(label), where)
+
+
+def read_heads(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
+    """Lines of JSON objects whose label is an object, too: head -> label. A head that is left out is not taught."""
+    for text, labels, where in read_objects(source, path):
+        if not isinstance(labels, dict) or not all(isinstance(label, str) for label in labels.values()):
+            raise InputError(f"{where}: the label is {labels!r}; wanted an object of head and label")
+        yield Row(split, text, json.dumps(labels), where)
+
+
+def read_objects(source: Source, path: Path) -> Iterator[tuple[str, Any, str]]:
+    """Text, label and place of each line."""
     for n, line in enumerate(_lines(read_text(path, source.encoding)), 1):
         if not line.strip():
             continue
@@ -327,9 +357,7 @@ def read_jsonl(source: Source, root: Path, path: Path, split: str) -> Iterator[R
             ) from None
         except (TypeError, AttributeError, UnicodeEncodeError):
             raise InputError(f"{path}:{n}: wanted an object with text as {source.text!r}, got {line[:60]!r}") from None
-        if not isinstance(label, str | int | float):
-            raise InputError(f"{path}:{n}: the label is {label!r}; wanted text or a number")
-        yield Row(split, text, label if isinstance(label, str) else json.dumps(label), f"{path}:{n}")
+        yield text, label, f"{path}:{n}"
 
 
 def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
@@ -384,7 +412,7 @@ def read_clinc(source: Source, root: Path, path: Path, split: str) -> Iterator[R
 
 READ: dict[str, Callable[[Source, Path, Path, str], Iterator[Row]]] = {
     "csv": read_csv, "jsonl": read_jsonl, "entities": read_csv, "parquet": read_parquet, "at": read_at,
-    "clinc": read_clinc,
+    "clinc": read_clinc, "heads": read_heads,
 }  # fmt: skip
 
 

@@ -34,9 +34,15 @@ class Pruned:
     unknown_after: int
 
 
-def pieces_to_keep(vocabulary: dict[str, int], used: set[str], specials: set[str], size: int) -> list[str]:
+def pieces_to_keep(
+    vocabulary: dict[str, int], used: set[str], specials: set[str], size: int, *, ascii_only: bool = False
+) -> list[str]:
     """The kept pieces in the order of their old ids. More than `size` only if what must stay is more."""
-    must = {piece for piece in vocabulary if piece in specials or len(piece.removeprefix("##")) == 1 or piece in used}
+    letters = {
+        piece for piece in vocabulary
+        if len(piece.removeprefix("##")) == 1 and (piece.isascii() or not ascii_only)
+    }  # fmt: skip
+    must = letters | {piece for piece in vocabulary if piece in specials or piece in used}
     in_order = sorted(vocabulary, key=vocabulary.__getitem__)
     rest = [piece for piece in in_order if piece not in must and not piece.startswith("[unused")]
     kept = must | set(rest[: max(0, size - len(must))])
@@ -44,11 +50,13 @@ def pieces_to_keep(vocabulary: dict[str, int], used: set[str], specials: set[str
 
 
 def prune_vocabulary(
-    base: Path, out: Path, texts: Iterable[str], size: int, max_tokens: int, *, seen: int = 1
+    base: Path, out: Path, texts: Iterable[str], size: int, max_tokens: int, *, seen: int = 1, ascii_only: bool = False
 ) -> Pruned:
     """Write a Hugging Face directory like `base` with `size` pieces and `max_tokens` positions. Raises InputError.
 
     A piece counts as used if the texts use it `seen` times or more; one that is dropped is spelled with smaller ones.
+    With `ascii_only` the single characters of other scripts (1,858 of BERT's pieces) go, unless the texts use them:
+    they are unknown then.
     """
     from safetensors.numpy import load_file, save_file
     from tokenizers import Tokenizer
@@ -73,7 +81,7 @@ def prune_vocabulary(
     counts = Counter(token for encoding in encoded for token in encoding.tokens)
     used = {token for token, count in counts.items() if count >= seen}
     specials = {token["content"] for token in spec["added_tokens"]}
-    kept = pieces_to_keep(vocabulary, used, specials, size)
+    kept = pieces_to_keep(vocabulary, used, specials, size, ascii_only=ascii_only)
 
     spec["model"]["vocab"] = {piece: n for n, piece in enumerate(kept)}
     for token in spec["added_tokens"]:

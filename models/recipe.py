@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 from models.errors import InputError
 
-VERBS = ("prune-vocabulary", "finetune", "search", "distil", "average", "export", "quantize", "import")
+VERBS = (
+    "instructions-data",
+    "prune-vocabulary",
+    "finetune",
+    "search",
+    "distil",
+    "average",
+    "export",
+    "quantize",
+    "import",
+)
 TASK_FIRST = ("prune-vocabulary", "finetune", "search", "distil")  # verbs whose first argument is the task
 PATHS = ("--base", "--data", "--out", "--teacher", "--unlabelled", "--calibrate", "--without-doubted")
 THERE = ("--data", "--teacher", "--unlabelled", "--calibrate", "--without-doubted")  # a base may be a name on the hub

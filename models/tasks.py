@@ -18,7 +18,8 @@ from models.training import check_training
 
 SHIPPED = Path(__file__).parent / "tasks"
 KINDS = ("classifier", "reader", "encoder")
-READERS = ("csv", "parquet", "entities", "at", "clinc")
+WORD_BITS = (8, 4)
+READERS = ("csv", "parquet", "entities", "at", "clinc", "heads")
 QUESTION_READERS = ("squad", "csv", "parquet", "qamr", "tatqa")
 
 
@@ -96,6 +97,8 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Task:
+    """`word_bits`: of the exported word table; 4 make a vocabulary of 13,000 pieces 2.3 MB smaller than 8."""
+
     name: str
     max_tokens: int
     text_pooling: str
@@ -107,6 +110,7 @@ class Task:
     reading: Reading = Reading()
     embedding: Embedding = Embedding()
     search: Space = field(default_factory=dict)
+    word_bits: int = 8
 
 
 def load_task(name_or_path: str) -> Task:
@@ -139,7 +143,7 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
             raw["name"], raw["max_tokens"], raw["text_pooling"] if heads else raw.get("text_pooling", "mean"),
             heads, sources, Training(**raw.get("training", {})), raw.get("abstain_on", ""), kind,
             Reading(**raw.get("reader", {})), Embedding(**raw.get("encoder", {})),
-            parse_space(raw.get("search", {}), f"{where}: [search]"),
+            parse_space(raw.get("search", {}), f"{where}: [search]"), raw.get("word_bits", 8),
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"{where}: the key {error} is missing; see models/tasks/{example}.toml") from None
@@ -148,6 +152,8 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
     for head in heads.values():
         if head.on not in ("text", "span") or len(set(head.labels)) != len(head.labels) or len(head.labels) < 2:
             raise InputError(f'{where}: [heads.{head.name}] wants on = "text" or "span" and 2 or more different labels')
+    if task.word_bits not in WORD_BITS:
+        raise InputError(f"{where}: word_bits is {task.word_bits}; wanted 8 or 4")
     check_training(task.training, {name: head.labels for name, head in heads.items()}, f"{where}: [training]")
     for source in sources:
         if kind == "classifier" and source.head not in heads:

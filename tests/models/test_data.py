@@ -300,3 +300,30 @@ def test_paired_texts_keep_each_span_on_its_own_words_and_each_label() -> None:
     for example in made:
         said = {example.text[slice(*target.span)]: target.label for target in example.targets if target.span}
         assert said == {"Acme": 1, "Globex": 0} and len(example.targets) == 2
+
+
+def test_a_text_teaches_the_heads_that_it_has_a_label_for(tmp_path: Path) -> None:
+    heads = {**HEADS, "size": Head("size", "text", ("small", "large"), "accuracy")}
+    lines = (
+        '{"text": "one", "labels": {"mood": "good", "size": "large"}}\n{"text": "two", "labels": {"size": "small"}}\n'
+    )
+    write(tmp_path, "a.jsonl", lines)
+    corpus = Corpus()
+    add_source(corpus, source(reader="heads", label="labels", files={"train": "a.jsonl"}), heads, tmp_path)
+    one, two = corpus.examples["train"]
+    assert one.targets == (Target("mood", 1), Target("size", 1)) and two.targets == (Target("size", 0),)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ('{"named": "good"}', "a label for named; wanted only heads on text: mood"),
+        ('{"mood": "fair"}', "unknown label 'fair'"),
+        ('"good"', "wanted an object of head and label"),
+        ('{"mood": 1}', "wanted an object of head and label"),
+    ],
+)
+def test_labels_of_heads_that_are_not_there_are_refused_by_line(tmp_path: Path, labels: str, said: str) -> None:
+    write(tmp_path, "a.jsonl", '{"text": "one", "labels": ' + labels + "}\n")
+    with pytest.raises(InputError, match=f"a.jsonl:1: .*{said}"):
+        read(tmp_path, source(reader="heads", label="labels", files={"train": "a.jsonl"}))

@@ -28,6 +28,13 @@ def test_the_most_frequent_of_the_rest_fill_up_and_placeholders_never_do() -> No
     assert "[unused0]" not in pieces_to_keep(VOCABULARY, set(), {"[PAD]", "[UNK]"}, 99)
 
 
+def test_single_characters_of_other_scripts_can_go_unless_they_are_used() -> None:
+    vocabulary = {**VOCABULARY, "ж": 90, "##ж": 91, "é": 92}
+    kept = pieces_to_keep(vocabulary, {"é"}, {"[PAD]", "[UNK]"}, 0, ascii_only=True)
+    assert {"a", "##b", "é"} <= set(kept) and not {"ж", "##ж"} & set(kept)
+    assert {"ж", "##ж"} <= set(pieces_to_keep(vocabulary, set(), {"[PAD]", "[UNK]"}, 0))
+
+
 def test_a_pruned_base_reads_known_texts_alike_and_never_says_unknown_more_often(
     tiny_base: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from streams.commands.models import (
     export,
     finetune,
     import_,
+    instructions_data,
     prune_vocabulary,
     quantize,
     reproduce,
@@ -26,6 +27,7 @@ def command() -> None:
 
 
 for verb in (
+    instructions_data.command,
     prune_vocabulary.command,
     finetune.command,
     doubt.command,
