@@ -11,7 +11,7 @@ from streams.chat.live.instruction import DEFAULT_N, Instruction
 from streams.chat.live.reading import Reading, Sums, keys_of
 from streams.chat.live.result import Figures, Result, Window
 from streams.chat.live.times import Period, before
-from streams.news.trends import CLOCK_S
+from streams.news.trends import CLOCK_S, believed
 from streams.news.windows import EARLIEST_S, WindowState, seconds
 from streams.records import Alert, Evidence, Severity
 
@@ -142,6 +142,7 @@ def headlines(instruction: Instruction, reading: Reading) -> Result:
 def kept_headlines(reading: Reading, key: str, window: Window | None) -> list[Evidence]:
     """The latest first; those of a window that lasts until now may be dated a little ahead."""
     state = reading.market.state(key)
+    state = None if state is None else believed(state, reading.now_s)
     kept = [*state.evidence, *state.others] if state else []
     until_s = seconds(window.end) if window and window.end < reading.now else reading.now_s + CLOCK_S
     since_s = seconds(window.begin) if window else EARLIEST_S

@@ -17,5 +17,8 @@ def say(result: Result) -> str:
 def as_json(result: Result) -> dict[str, Any]:
     """What --json prints: the result, its instruction as one line and by argument."""
     told: dict[str, Any] = msgspec.to_builtins(result)
-    told["asked"] = {"op": result.asked.op, **msgspec.to_builtins(result.asked.given())}
+    given = result.asked.given().items()
+    told["asked"] = {"op": result.asked.op} | {
+        name: [*each] if isinstance(each, tuple) else each for name, each in given
+    }
     return {"instruction": format(result.asked), **told}

@@ -186,14 +186,14 @@ def planned(begin_s: float, end_s: float, now_s: float, newest_s: float) -> Plan
 
 
 def sections(begin_s: float, newest_s: float) -> list[tuple[Ring, float]]:
-    """Which ring is read from when on, of those that begin where one of the coarser ring does; a first bucket's part
-    is given up for finer ones."""
-    found: list[tuple[Ring, float]] = []
-    for ring, coarser in ((DAYS, None), (HOURS, DAYS), (FINE, HOURS)):
+    """Which ring is read from when on; a finer one begins where a bucket of the coarser one does."""
+    found = [(DAYS, begin_s)]
+    for ring, coarser in ((HOURS, DAYS), (FINE, HOURS)):
         from_s = kept_from_s(ring, newest_s)
-        if begin_s >= from_s - ring.width_s:
-            found = [(ring, max(begin_s, from_s))]
-        elif coarser is not None:
+        rough_s = abs(round(begin_s / coarser.width_s) * coarser.width_s - begin_s)
+        if max(0.0, from_s - begin_s) < min(ring.width_s, rough_s) or begin_s >= from_s:
+            found = [(ring, max(begin_s, from_s))]  # perhaps without a part of the first bucket, if that is less amiss
+        else:
             found.append((ring, -(-from_s // coarser.width_s) * coarser.width_s))
     return found
 
