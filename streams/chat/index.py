@@ -36,6 +36,7 @@ QUESTION_CHARS, QUESTION_WORDS = 2000, 64  # read of a question
 WORD_CHARS = 60  # a longer one is none
 WRITER_BYTES = 32 << 20
 ENCODED_AT_ONCE = 64
+TRIES = 3  # of a search that updates overtake
 
 IDEOGRAPHS = re.compile(r"([぀-ヿ㐀-鿿가-힯])")
 """Are words of their own: these languages put no blanks between words."""
@@ -48,6 +49,7 @@ STOP_WORDS = (
 )
 
 Scores = Mapping[int, float]
+Floats = npt.NDArray[np.float32]
 
 _passage = msgspec.json.Decoder(Passage)
 
@@ -57,14 +59,14 @@ class Encoder(Protocol):
 
     dimensions: int
 
-    def encode(self, texts: Sequence[str], *, query: bool = False) -> npt.NDArray[np.float32]: ...
+    def encode(self, texts: Sequence[str], *, query: bool = False) -> Floats: ...
 
 
 class PassageIndex:
     """Finds passages, and takes in new ones while it does. Thread-safe.
 
     A passage is held compressed, under the number it was taken in by; a number is never given twice, so that a search
-    that began before an update finds either the old passage or nothing in its place.
+    that an update overtakes knows it, and looks again.
     """
 
     def __init__(self, encoder: Encoder | None = None) -> None:
@@ -99,10 +101,10 @@ class PassageIndex:
             self._writer.commit()
             self._index.reload()
             self._searcher = self._index.searcher()
-            for number in stale:
-                del self._held[number]
             if self._vectors is not None:
                 self._vectors.drop(stale)
+            for number in stale:
+                del self._held[number]
 
     def _take_in(self, passages: Sequence[Passage]) -> None:
         for start in range(0, len(passages), ENCODED_AT_ONCE):
@@ -126,13 +128,21 @@ class PassageIndex:
 
         A question is words, whatever signs stand between them: it is no query language.
         """
-        asked = [question[:QUESTION_CHARS] for question in questions]
-        wanted = max(k, CANDIDATES)
-        by_words = [self._by_words(question, wanted) for question in asked]
-        if self._encoder is None or self._vectors is None or not asked:
-            return [self._hits(best_first(found), k) for found in by_words]
-        by_meaning = self._vectors.nearest(self._encoder.encode(asked, query=True), wanted, by_words)
-        return [self._hits(best_first(fused(*both)), k) for both in zip(by_words, by_meaning, strict=True)]
+        asked = [question[:QUESTION_CHARS].encode(errors="replace").decode() for question in questions]
+        vectors = self._encoder.encode(asked, query=True) if self._encoder and asked else None
+        for _ in range(TRIES):
+            ranked = self._ranked(asked, vectors, max(k, CANDIDATES))
+            found = [[(self._held.get(number), score) for number, score in of_one] for of_one in ranked]
+            if all(held for of_one in found for held, _ in of_one):
+                break  # else an update went by, and what was found is not held any more
+        return [hits(((held, score) for held, score in of_one if held), k) for of_one in found]
+
+    def _ranked(self, asked: Sequence[str], vectors: Floats | None, count: int) -> list[list[tuple[int, float]]]:
+        by_words = [self._by_words(question, count) for question in asked]
+        if vectors is None or self._vectors is None:
+            return [best_first(found) for found in by_words]
+        by_meaning = self._vectors.nearest(vectors, count, by_words)
+        return [best_first(fused(*both)) for both in zip(by_words, by_meaning, strict=True)]
 
     def _by_words(self, question: str, count: int) -> Scores:
         words = list(dict.fromkeys(self._analyzer.analyze(apart(question))))[:QUESTION_WORDS]
@@ -146,16 +156,16 @@ class PassageIndex:
             int(number): float(score) for number, (score, _) in zip(numbers, hits, strict=True) if number is not None
         }
 
-    def _hits(self, ranked: Iterable[tuple[int, float]], k: int) -> list[Hit]:
-        hits: dict[str, Hit] = {}
-        for number, score in ranked:
-            if len(hits) == k:
-                break
-            held = self._held.get(number)
-            if held is not None:
-                passage = _passage.decode(zlib.decompress(held))
-                hits.setdefault(passage.id, Hit(passage, score))
-        return list(hits.values())
+
+def hits(found: Iterable[tuple[bytes, float]], k: int) -> list[Hit]:
+    """The first k passages; of one that was found in two versions the better."""
+    taken: dict[str, Hit] = {}
+    for held, score in found:
+        if len(taken) == k:
+            break
+        passage = _passage.decode(zlib.decompress(held))
+        taken.setdefault(passage.id, Hit(passage, score))
+    return list(taken.values())
 
 
 def text_of(passage: Passage) -> str:

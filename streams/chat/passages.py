@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -234,14 +234,14 @@ def stripped(text: str, start: int, end: int) -> tuple[int, int]:
 def short_enough(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """A sentence as it is, or what it takes of equal parts: cut before words where there are any."""
     marks = [match.start() for match in PIECES.finditer(text, start, end)]
-    parts = math.ceil(len(marks) / MOST_TOKENS) or 1
-    size = math.ceil(len(marks) / parts) or 1
-    a = start
-    for mark in marks[size::size]:
+    size = math.ceil(len(marks) / math.ceil(len(marks) / MOST_TOKENS)) if marks else 0
+    a, n = start, size
+    while n < len(marks):
+        mark = marks[n]
         blank = max(text.rfind(" ", a, mark), text.rfind("\n", a, mark))
         b = blank if blank > a + (mark - a) // 2 else mark
         yield stripped(text, a, b)
-        a = b
+        a, n = b, bisect_left(marks, b) + size
     yield stripped(text, a, end)
 
 
