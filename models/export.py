@@ -35,10 +35,11 @@ from models.tasks import Task
 from models.training import added_to
 
 CALIBRATION_TEXTS = 1000
-SCHEME = (
-    "static int8: u8 activations (min-max, smoothed before the feed-forward), s8 weights of 7 bits per output channel,"
-    " int8 word embeddings per row"
+MATMULS = (
+    "static int8: u8 activations (min-max, smoothed before the feed-forward), s8 weights of 7 bits per output channel"
 )
+WORDS = {8: "int8 word embeddings per row", 4: f"4-bit word embeddings per {graph.GROUP} columns of a row"}
+SCHEME = f"{MATMULS}, {WORDS[8]}"
 FLOAT32 = "float32, not quantized"
 KEPT_WEIGHTS, KEPT_CONFIG = "model.safetensors", "bert.json"  # what 'quantize' goes on from
 BASE_LICENSES = {"all-MiniLM-L6-v2": "Apache-2.0", "all-mpnet-base-v2": "Apache-2.0"}
@@ -102,6 +103,11 @@ Built = tuple[onnx.ModelProto, dict[str, evaluate.Scored], dict[str, Any]]
 """The model to serve, what it says about dev, and what the manifest says of its quantization."""
 
 
+def scheme_of(task: Task) -> str:
+    """How a task's artifacts are quantized, for their manifests."""
+    return f"{MATMULS}, {WORDS[task.word_bits]}"
+
+
 def quantized(
     task: Task, corpus: Corpus, weights: Mapping[str, graph.Floats], bert: Mapping[str, Any], config: dict[str, Any],
     files: Files, tokenizer: Tokenizer, say: Say, *, force: bool,
@@ -111,7 +117,10 @@ def quantized(
     items = tokenize(sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
     say(f"measuring activation ranges on {len(items)} training texts")
     ranges = quantize.measure_ranges(weights, bert, heads, items)
-    build = {"float32": graph.build(weights, bert, heads), "int8": graph.build(weights, bert, heads, ranges)}
+    build = {
+        "float32": graph.build(weights, bert, heads),
+        "int8": graph.build(weights, bert, heads, ranges, task.word_bits),
+    }
     dev = {name: model_dev(task, config, files, model, corpus, say) for name, model in build.items()}
     losses = [
         quantize.compare(
@@ -124,7 +133,7 @@ def quantized(
     for loss in losses:
         say(f"{loss.head} {loss.metric} on dev: float32 {loss.before:.4f}, int8 {loss.after:.4f}")
     faults = quantize.check_gate(losses, force=force)
-    told = {"scheme": SCHEME, "calibration_texts": len(items), "faults": faults, "forced": bool(faults),
+    told = {"scheme": scheme_of(task), "calibration_texts": len(items), "faults": faults, "forced": bool(faults),
             "losses": [asdict(loss) for loss in losses]}  # fmt: skip
     return build["int8"], dev["int8"], told
 

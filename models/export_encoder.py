@@ -16,7 +16,7 @@ from models.answer_cards import encoder_card
 from models.batches import arrays, cut
 from models.engines.encoder import Encoder
 from models.errors import InputError
-from models.export import SCHEME, Files, Say, write_artifact
+from models.export import Files, Say, scheme_of, write_artifact
 from models.questions import Question, Questions
 from models.tasks import Task
 
@@ -50,7 +50,7 @@ def export_encoder(
     say(f"measuring activation ranges on {len(texts)} training texts")
     fed = list(feeds(texts, tokenizer, task))
     ranges = quantize.ranges_over(fed, graph.Builder.text_encoder, weights, bert, apart=True)
-    model = graph.build_of(graph.Builder.text_encoder, weights, bert, ranges)
+    model = graph.build_of(graph.Builder.text_encoder, weights, bert, ranges, task.word_bits)
     before, after = found(graph.build_of(graph.Builder.text_encoder, weights, bert)), found(model)
     falls = [quantize.Fall(name, "recall@1", before[name]["recall@1"], after[name]["recall@1"]) for name in after]
     for fall in falls:
@@ -60,7 +60,7 @@ def export_encoder(
     files["model.onnx"] = model.SerializeToString()
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
-        quantization={"scheme": f"{SCHEME}; {quantize.APART}",
+        quantization={"scheme": f"{scheme_of(task)}; {quantize.APART}",
                       "calibration_texts": len(texts), "faults": faults, "forced": bool(faults),
                       "losses": [asdict(fall) for fall in falls]},
     )  # fmt: skip

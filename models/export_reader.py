@@ -19,7 +19,7 @@ from models.answer_cards import reader_card
 from models.engines.reader import Reader
 from models.errors import InputError
 from models.evaluate import WRONG_ANSWER_PRICE
-from models.export import SCHEME, Files, Say, write_artifact
+from models.export import Files, Say, scheme_of, write_artifact
 from models.questions import Question, Questions
 from models.tasks import Task
 from models.windows import Shape, Specials, Window, arrays, windows_of
@@ -54,7 +54,7 @@ def export_reader(
     for kept in FLOAT_STEPS:
         names = {name for name in ranges if name.split(".")[1] in kept}
         some = {name: seen for name, seen in ranges.items() if name not in names}
-        model = graph.build_of(graph.Builder.reader, weights, bert, some)
+        model = graph.build_of(graph.Builder.reader, weights, bert, some, task.word_bits)
         reads = said(model)
         falls = falls_of(plain, reading.report(dev, reads))
         for fall in falls:
@@ -69,7 +69,7 @@ def export_reader(
     say(f"answering from a chance of {config['reading']['threshold']:.2f} on")
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
-        quantization={"scheme": f"{SCHEME}; {quantize.APART}",
+        quantization={"scheme": f"{scheme_of(task)}; {quantize.APART}",
                       "calibration_texts": len(windows), "faults": faults, "forced": bool(faults),
                       "float32": sorted(names), "losses": [asdict(fall) for fall in falls]},
     )  # fmt: skip

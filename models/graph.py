@@ -24,6 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 MS = "com.microsoft"
 LEVELS = 63
+GROUP = 32  # columns of a word's row that share a scale in 4 bits
 POOLER = "encoder.pooler.dense"
 INTS, FLOATS = TensorProto.INT64, TensorProto.FLOAT
 Floats = npt.NDArray[np.float32]
@@ -94,6 +95,30 @@ def quantize_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
     return np.clip(np.round(weight / scale), -LEVELS, LEVELS).astype(np.int8), scale.astype(np.float32)
 
 
+class Packed(NamedTuple):
+    """A word table in 4 bits: `codes` uint8 [V, H/2], of a byte the low half for the first H/2 columns, the high half
+    for the others, each 8 more than the value; `scales` float16 [V, H/GROUP], of the columns' groups in their order.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    scales: npt.NDArray[np.float16]
+
+
+def pack_rows(words: Floats) -> Packed:
+    """Symmetric 4-bit values and a scale for each GROUP columns of a row; H is a multiple of 2 * GROUP."""
+    groups = words.reshape(len(words), -1, GROUP)
+    # the greatest value does not decide alone: of several scales the one that loses least
+    widest = np.maximum(np.abs(groups).max(2, keepdims=True) / 7, 1e-7)
+    best, scales = np.full(widest.shape, np.inf), widest
+    for share in np.arange(0.7, 1.01, 0.05, np.float32):
+        scale = (widest * share).astype(np.float16).astype(np.float32)
+        lost = ((np.clip(np.round(groups / scale), -7, 7) * scale - groups) ** 2).sum(2, keepdims=True)
+        best, scales = np.minimum(best, lost), np.where(lost < best, scale, scales)
+    codes = (np.clip(np.round(groups / scales), -7, 7) + 8).astype(np.uint8).reshape(words.shape)
+    half = words.shape[1] // 2
+    return Packed(codes[:, :half] | codes[:, half:] << 4, scales[..., 0].astype(np.float16))
+
+
 def activation_scale(low: float, high: float) -> tuple[np.float32, np.uint8]:
     """Scale and zero point of u8 for values in [low, high]; zero is always exact."""
     low, high = min(low, 0.0), max(high, 0.0)
@@ -106,11 +131,14 @@ class Builder:
     measure.
     """
 
-    def __init__(self, weights: Mapping[str, Floats], encoder: Encoder, ranges: Ranges | None) -> None:
+    def __init__(
+        self, weights: Mapping[str, Floats], encoder: Encoder, ranges: Ranges | None, word_bits: int = 8
+    ) -> None:
         self.g = Nodes()
         self.w = weights
         self.encoder = encoder
         self.ranges = ranges
+        self.word_bits = word_bits
         self.observed: dict[str, str] = {}
 
     def const(self, name: str) -> str:
@@ -145,18 +173,9 @@ class Builder:
         return self.g.add("Add", [y, exact]) if exact else y
 
     def embeddings(self, token_types: str | None) -> str:
-        """Word + position + type (0 if none are given). In int8 the word table has a scale a row and is dequantized
-        after the gather.
-        """
+        """Word + position + type (0 if none are given)."""
         g, at = self.g, "encoder.embeddings."
-        words = self.w[f"{at}word_embeddings.weight"]
-        if self.ranges is None:
-            x = g.add("Gather", [g.constant(words), "input_ids"])
-        else:
-            scale = np.maximum(np.abs(words).max(1, keepdims=True) / 127, 1e-12).astype(np.float32)
-            rows = g.add("Gather", [g.constant(np.round(words / scale).astype(np.int8)), "input_ids"])
-            scales = g.add("Gather", [g.constant(scale), "input_ids"])
-            x = g.add("Mul", [g.add("Cast", [rows], to=TensorProto.FLOAT), scales])
+        x = self.words(self.w[f"{at}word_embeddings.weight"])
         types = self.w[f"{at}token_type_embeddings.weight"]
         places = self.w[f"{at}position_embeddings.weight"] + types[:1]
         if token_types:
@@ -165,6 +184,30 @@ class Builder:
         width = g.add("Slice", [g.add("Shape", ["input_ids"]), one, two])
         x = g.add("Add", [x, g.add("Slice", [g.constant(places), zero, width])])
         return self.norm(x, f"{at}LayerNorm")
+
+    def words(self, words: Floats) -> str:
+        """Rows of the word table. Quantized, they are dequantized after the gather: 8 bits have a scale a row."""
+        g = self.g
+        if self.ranges is None:
+            return g.add("Gather", [g.constant(words), "input_ids"])
+        if self.word_bits == 4:
+            return self.packed_words(pack_rows(words))
+        scale = np.maximum(np.abs(words).max(1, keepdims=True) / 127, 1e-12).astype(np.float32)
+        rows = g.add("Gather", [g.constant(np.round(words / scale).astype(np.int8)), "input_ids"])
+        scales = g.add("Gather", [g.constant(scale), "input_ids"])
+        return g.add("Mul", [g.add("Cast", [rows], to=TensorProto.FLOAT), scales])
+
+    def packed_words(self, table: Packed) -> str:
+        g = self.g
+        rows = g.add("Gather", [g.constant(table.codes), "input_ids"])
+        low = g.add("BitwiseAnd", [rows, g.constant(np.uint8([15]))])
+        high = g.add("BitShift", [rows, g.constant(np.uint8([4]))], direction="RIGHT")
+        codes = g.add("Cast", [g.add("Concat", [low, high], axis=-1)], to=FLOATS)
+        values = g.add("Sub", [codes, g.constant(np.float32([8]))])
+        groups = g.add("Reshape", [values, g.constant(np.array([0, 0, -1, GROUP]))])
+        scales = g.add("Cast", [g.add("Gather", [g.constant(table.scales), "input_ids"])], to=FLOATS)
+        x = g.add("Mul", [groups, g.add("Unsqueeze", [scales, g.constant(np.array([3]))])])
+        return g.add("Reshape", [x, g.constant(np.array([0, 0, -1]))])
 
     def layer(self, x: str, n: int) -> str:
         g, at = self.g, f"encoder.encoder.layer.{n}."
@@ -243,12 +286,16 @@ def classifier(heads: Mapping[str, int]) -> Build:
 
 
 def build_of(
-    make: Build, weights: Mapping[str, Floats], config: Mapping[str, Any], ranges: Ranges | None = None
+    make: Build,
+    weights: Mapping[str, Floats],
+    config: Mapping[str, Any],
+    ranges: Ranges | None = None,
+    word_bits: int = 8,
 ) -> onnx.ModelProto:
-    """The model to serve: int8 with `ranges`, float32 without. `make` is `classifier(heads)`, `Builder.reader` or
-    `Builder.text_encoder`, `config` BERT's.
+    """The model to serve: int8 with `ranges`, its word table in `word_bits` (8 or 4); float32 without. `make` is
+    `classifier(heads)`, `Builder.reader` or `Builder.text_encoder`, `config` BERT's.
     """
-    builder = Builder(weights, Encoder.of(config), ranges)
+    builder = Builder(weights, Encoder.of(config), ranges, word_bits)
     return builder.model(make(builder), observe=False)
 
 
@@ -261,7 +308,11 @@ def observed_of(
 
 
 def build(
-    weights: Mapping[str, Floats], config: Mapping[str, Any], heads: Mapping[str, int], ranges: Ranges | None = None
+    weights: Mapping[str, Floats],
+    config: Mapping[str, Any],
+    heads: Mapping[str, int],
+    ranges: Ranges | None = None,
+    word_bits: int = 8,
 ) -> onnx.ModelProto:
     """`build_of` a classifier."""
-    return build_of(classifier(heads), weights, config, ranges)
+    return build_of(classifier(heads), weights, config, ranges, word_bits)

@@ -100,6 +100,24 @@ def test_an_int8_score_does_not_depend_on_batch_mates(models: Models, lengths: l
             np.testing.assert_allclose(together[head][n], alone[head][0], atol=5e-3)
 
 
+def test_a_word_table_in_4_bits_is_near_the_one_it_was_made_of_and_is_read_as_it_was_packed() -> None:
+    rng = np.random.default_rng(1)
+    words = rng.normal(0, 0.05, (50, 128)).astype(np.float32)
+    words[7] = 0
+    packed = graph.pack_rows(words)
+    assert packed.codes.nbytes + packed.scales.nbytes < 0.6 * words.size  # of a byte each
+    codes = np.concatenate([packed.codes & 15, packed.codes >> 4], 1).astype(np.float32) - 8
+    unpacked = codes * np.repeat(packed.scales.astype(np.float32), graph.GROUP, 1)
+    assert np.abs(unpacked - words).max() < words.std()
+    assert np.sqrt(((unpacked - words) ** 2).mean()) < 0.1 * words.std()
+    builder = graph.Builder({}, graph.Encoder(0, 1, 128, 1e-12), {}, word_bits=4)
+    rows = builder.packed_words(packed)
+    model = builder.model(([], [graph.info(rows, graph.FLOATS, ["B", "S", "H"])]), observe=False)
+    ids = rng.integers(0, 50, (3, 9))
+    (read,) = session(model.SerializeToString()).run([rows], {"input_ids": ids, "lengths": np.full(3, 9)})
+    np.testing.assert_array_equal(read, unpacked[ids])
+
+
 def test_channels_far_larger_than_the_rest_go_through_float32_and_the_rest_keeps_its_steps(
     tiny_base: Path, tmp_path: Path
 ) -> None:
