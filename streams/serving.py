@@ -72,6 +72,9 @@ class Timed:
     def __len__(self) -> int:
         return len(self._thing)
 
+    def __bool__(self) -> bool:
+        return True  # there is a thing, whether it has a length or not
+
 
 def watched(answering: Answering, metrics: Metrics, agent: str) -> Answering:
     """The same, its stages told: understand (intents), live, retrieve and read (documents)."""
