@@ -12,7 +12,7 @@ DEFAULT_WINDOW, DEFAULT_N, MOST_N = "24h", 5, 50
 class Instruction:
     """One operation and what was said of it, in the order of the assembly; what was not said is empty.
 
-    `entity`, `topic` and `sector` are streams' keys without their prefix; without any all news are meant.
+    `entity`, `topic` and `sector` are streams' keys without their prefix; without any all news is meant.
     """
 
     op: str

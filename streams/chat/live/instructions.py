@@ -93,7 +93,7 @@ DECLARED = (
     ),
     Opcode(
         name="SENTIMENT",
-        doc="How the news sound.",
+        doc="How the news sounds.",
         takes=(*STREAMS, "window"),
         run=operations.count,
         say=sentences.say_sentiment,
@@ -108,7 +108,7 @@ DECLARED = (
     ),
     Opcode(
         name="TREND",
-        doc="Whether the news get better or worse: a window against as long a time right before.",
+        doc="Whether the news gets better or worse: a window against as long a time right before.",
         takes=(*STREAMS, "window"),
         run=operations.trend,
         say=sentences.say_trend,

@@ -54,7 +54,8 @@ dreadful nasty stellar fantastic rotten calm mixed
     .replace("\n", " ")
     .replace(" ", "|")
 )
-MOST = 10_000
+LENGTHS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MOST, MOST_BEFORE = 10_000, timedelta(days=400)
 THIS = {"day": "today", "week": "this-week", "month": "this-month"}
 LAST = {"day": "yesterday", "week": "last-week", "month": "last-month"}
 
@@ -284,6 +285,13 @@ def to_date(match: re.Match[str], now: datetime) -> Made:
     return "this-month" if match[0] == "mtd" else "this-week"
 
 
+def before_that(match: re.Match[str], now: datetime) -> Made:
+    """'against the 24 hours before': as long a time, right before the last so many."""
+    letter, times = next(value for start, value in UNITS.items() if match["unit"].startswith(start))
+    length = times * number_of(match["many"] or "one") * timedelta(**{LENGTHS[letter]: 1})
+    return moments(now - 2 * length, now - length) if length < MOST_BEFORE else None
+
+
 def over(match: re.Match[str], now: datetime) -> Made:
     return LAST[match["unit"]]
 
@@ -351,6 +359,8 @@ RULES = (
     rule(going_on, r"(?P<unit>week|month|quarter|year)[ -]to[ -]date"),
     rule(to_date, r"wtd|mtd|qtd|ytd|this wk"),
     rule(over, r"(?:the )?(?P<unit>day|week|month) (?:before|earlier)"),
+    rule(before_that, rf"(?:the )?{MANY} (?P<unit>{UNIT}) (?:before|prior|earlier)(?: that| those)?"),
+    rule(before_that, r"the (?P<many>)(?P<unit>hour|minute) (?:before|earlier)(?: that)?"),
     rule(going_on, rf"(?:{GOOD_OR_BAD}) (?P<phrase>(?P<unit>day|week|month))", faint=True),
     rule(going_on, r"(?:for|on|of|over|during|in) (?P<phrase>the (?P<unit>day|week|month))", faint=True),
     rule(going_on, r"(?P<phrase>the (?P<unit>day|week|month)'s)", faint=True),

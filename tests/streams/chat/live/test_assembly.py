@@ -1,7 +1,7 @@
 """An instruction has one line and a line one instruction; what makes no sense is refused with what is meant perhaps."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InputError
@@ -106,6 +106,7 @@ values = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*OPCODES]), st.fixed_dictionaries(values))
 def test_whatever_an_instruction_holds_its_line_says(op: str, arguments: dict[str, object]) -> None:
     instruction = Instruction(op=op, **arguments)  # type: ignore[arg-type]
@@ -115,6 +116,7 @@ def test_whatever_an_instruction_holds_its_line_says(op: str, arguments: dict[st
     assert format(parse(line)) == line
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=80)
     | st.lists(st.sampled_from(["COUNT", "RANK", " ", "of=", "entity", "=", '"', "Tesla", ",", "n=3"])).map("".join)

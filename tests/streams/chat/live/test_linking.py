@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_market import NOW
 
@@ -156,6 +156,7 @@ def test_the_set_to_tune_on_is_linked_as_it_was_meant() -> None:
     assert wrong == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_links_lie_in_the_question_in_order_and_apart(question: str) -> None:
     at = 0

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.chat.live.time_phrases import find, unread
@@ -54,6 +54,8 @@ Monday to Friday | 2026-11-16..2026-11-20           from Nov 30 to Dec 2 2025 | 
 between 9 and 11am | 2026-11-25T09:00..2026-11-25T11:00
 in October | 2026-10-01..2026-10-31                 week of November 9 | 2026-11-09..2026-11-15
 over the weekend | 2026-11-21..2026-11-22           last weekend | 2026-11-21..2026-11-22
+the 24 hours before | 2026-11-23T15:00..2026-11-24T15:00
+the hour before that | 2026-11-25T13:00..2026-11-25T14:00
 from Monday on | since:2026-11-23                   since Monday until now | since:2026-11-23
 """
 CASES = [
@@ -144,6 +146,7 @@ before
 MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2090, 1, 1))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(WORDS.split()), max_size=9).map(" ".join) | st.text(max_size=60),
     st.datetimes(datetime(1980, 1, 1), datetime(2090, 1, 1)),

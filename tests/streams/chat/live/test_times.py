@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.chat.live.times import NAMED, before, is_window, period
@@ -81,6 +81,7 @@ def test_other_windows_are_measured_by_as_long_a_time_right_before() -> None:
     assert before("on:2026-11-20", NOW, UTC).begin == datetime(2026, 11, 19, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(moments, zones, st.sampled_from([*NAMED, "1h", "36h", "5d", "3w"]))
 def test_every_relative_window_has_begun_and_none_before_it_reaches_into_it(
     now: datetime, zone: ZoneInfo, window: str
@@ -93,6 +94,7 @@ def test_every_relative_window_has_begun_and_none_before_it_reaches_into_it(
     assert earlier.length() <= found.length()
 
 
+@settings(deadline=None)
 @given(moments, zones)
 def test_days_weeks_and_months_follow_each_other_without_a_gap(now: datetime, zone: ZoneInfo) -> None:
     for last, this in (("yesterday", "today"), ("last-week", "this-week"), ("last-month", "this-month")):
