@@ -11,8 +11,10 @@ from typing import Literal
 from streams.chat.turns import Candidate
 from streams.records import Considered
 
-CLOSE = 0.3  # an intent that is less likely than this share of the likeliest is no option to ask about
+CLOSE = 0.1  # an intent that is less likely than this share of the likeliest is no option to ask about
 MOST_OPTIONS = 3
+CLEAR = 0.7  # chance of an intent, told by a follow-up's own words alone
+TRUST = 0.85  # that a follow-up is one at all
 MOST_CONSIDERED = 12
 
 
@@ -67,6 +69,18 @@ def decide(weighed: Weighed, price: float) -> Verdict:
         if options.chance > least:
             return Verdict("clarify", best, options.intents)
     return Verdict("unsure", best)
+
+
+def likelier(alone: Weighed, completed: Weighed) -> Weighed:
+    """What a follow-up means, by its own words or by what they go on from."""
+    if is_clear(alone) or completed.best is None:
+        return alone
+    return max(alone, completed, key=lambda weighed: weighed.best.confidence if weighed.best else 0.0)
+
+
+def is_clear(alone: Weighed) -> bool:
+    """Whether a follow-up's own words say what it means."""
+    return alone.best is not None and alone.best.confidence >= CLEAR
 
 
 def considered(weighed: Sequence[Weighed]) -> list[Considered]:

@@ -16,11 +16,17 @@ from streams.records import Conversation, Pending
 
 READ_CHARS = 2000  # of a message: what the models are shown of it, and what an answer's record keeps
 FOLLOW_UP_WORDS = 6  # more than that and it says itself what it asks
+REFERRING_WORDS = 12
 CHOICE_WORDS = 8  # an answer to "which of these?" is short
 LEAD = re.compile(
-    r"^(?:(?:and|but|or|so|ok(?:ay)?|also|then|und|oder)\b[\s,]*)*"
-    r"(?:(?:what|how) (?:about|of|if)\b|(?:the )?same for\b|was ist mit\b|wie ist es mit\b)?[\s,]*",
+    r"^(?:(?:ok(?:ay)?|so|oh|but|aber)\b[\s,]*)*"
+    r"(?:(?:and|or|und|oder)\b[\s,]*(?:{what}\b)?|{what}\b)[\s,]*".format(
+        what="(?:(?:what|how) (?:about|of|if)|(?:the )?same for|was ist mit|wie ist es mit)"
+    ),
     re.IGNORECASE,
+)
+REFERS = re.compile(
+    r"\b(?:it|its|that|this|these|those|they|them|one|ones|es|das|davon|dafür|damit|darauf)\b", re.IGNORECASE
 )
 QUESTION = re.compile(
     r"^(?:how|why|when|where|who|which|what|can|could|do|does|did|is|are|will|would|should|i|my|please)\b",
@@ -109,12 +115,18 @@ def questions_of(state: Conversation, text: str) -> Heard:
 
 
 def completed(text: str, subject: str | None) -> Part:
-    """A question that stands alone. "And abroad?" is asked again about the subject."""
-    rest = LEAD.sub("", text, count=1).strip()
-    is_follow_up = len(rest) < len(text.strip()) and rest and len(rest.split()) <= FOLLOW_UP_WORDS
-    if subject is None or not is_follow_up or QUESTION.match(rest):
+    """A question that stands alone. "And abroad?" asks the same again of something else; "does it cost anything?" asks
+    more about the subject, perhaps: a short question that refers to something may refer to that."""
+    if subject is None:
         return Part(text, text)
-    return Part(f"{subject.rstrip(' ?!.')}, {rest}", text)
+    about = subject.rstrip(" ?!.")
+    lead = LEAD.match(text.strip())
+    rest = text.strip()[lead.end() :] if lead else ""
+    if rest and len(rest.split()) <= FOLLOW_UP_WORDS and not QUESTION.match(rest):
+        return Part(f"{about}, {rest}", text, "again")
+    if REFERS.search(text) and len(text.split()) <= REFERRING_WORDS:
+        return Part(f"{about}. {text}", text, "more")
+    return Part(text, text)
 
 
 def answered_back(state: Conversation, text: str, pending: Pending, templates: Templates) -> Heard | None:

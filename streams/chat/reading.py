@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from streams.chat.chances import Chance
 from streams.chat.compose import place, quoted
-from streams.chat.decide import Weighed
+from streams.chat.decide import TRUST, Weighed, is_clear, likelier
 from streams.chat.template import Templates
 from streams.chat.turns import Candidate, Hit, Index, Wanted
 from streams.records import Source
@@ -30,13 +30,21 @@ class Documents:
     passages: int
 
     def think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
-        questions = [one.part.text for one in wanted]
+        """What may be a follow-up is asked as it was said first, and completed where that finds nothing clear."""
+        texts = [one.part.spoken if one.part.follows == "more" else one.part.text for one in wanted]
+        weighed = self._read(texts, self.chance)
+        left = [n for n, one in enumerate(wanted) if one.part.follows == "more" and not is_clear(weighed[n])]
+        if left:
+            completed = self._read([wanted[n].part.text for n in left], lambda score: TRUST * self.chance(score))
+            for n, more in zip(left, completed, strict=True):
+                weighed[n] = likelier(weighed[n], more)
+        return weighed
+
+    def _read(self, questions: Sequence[str], chance: Chance) -> list[Weighed]:
         found = self.index.search(questions, self.passages)
-        asked = [
-            (question, [hit.passage.text for hit in hits]) for question, hits in zip(questions, found, strict=True)
-        ]
+        asked = [(one, [hit.passage.text for hit in hits]) for one, hits in zip(questions, found, strict=True)]
         readings = self.reader.read_many(asked, SPANS)
-        return [weigh(reading, hits, self.chance) for reading, hits in zip(readings, found, strict=True)]
+        return [weigh(reading, hits, chance) for reading, hits in zip(readings, found, strict=True)]
 
 
 def weigh(reading: "Reading", hits: Sequence[Hit], chance: Chance) -> Weighed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.engines import Engine, Request
 from streams.chat.chances import Chance
-from streams.chat.decide import CLOSE, MOST_OPTIONS, Options, Weighed
+from streams.chat.decide import CLOSE, MOST_OPTIONS, TRUST, Options, Weighed, likelier
 from streams.chat.template import Templates
 from streams.chat.turns import Candidate, Wanted
 from streams.news.score import named
@@ -13,7 +13,6 @@ from streams.records import Source
 
 INTENT = "intent"  # the head of an intents model
 CANDIDATES = 3
-CLEAR = 0.5  # chance of an intent, told by a follow-up's own words alone
 FOLLOW_UP_ODDS = 4.0  # of an intent that the last answer's template says may follow, against any other
 
 
@@ -31,34 +30,33 @@ class Recognizer:
         predictions = iter(self.engine.infer(self.engine.encode([Request(text) for text in texts])))
         said = []
         for one in wanted:
-            weighed = self._weigh(named(labels, next(predictions)[INTENT]), (), templates)
+            weighed = weigh(named(labels, next(predictions)[INTENT]), templates.answers, self.chance)
             if one.part.follows:
-                completed = named(labels, next(predictions)[INTENT])
-                if weighed.best is None or weighed.best.confidence < CLEAR:
-                    weighed = self._weigh(completed, following(one, templates), templates)
+                completed = following(named(labels, next(predictions)[INTENT]), one, templates)
+                weighed = likelier(weighed, weigh(completed, templates.answers, self._trusting))
             said.append(weighed)
         return said
 
-    def _weigh(self, probabilities: Mapping[str, float], follows: Collection[str], templates: Templates) -> Weighed:
-        return weigh(probabilities, follows, templates.answers, self.chance)
+    def _trusting(self, probability: float) -> float:
+        return TRUST * self.chance(probability)
 
 
-def following(wanted: Wanted, templates: Templates) -> Collection[str]:
-    """The intents that a follow-up leads to: those of the last answer's template, and its own."""
+def following(probabilities: Mapping[str, float], wanted: Wanted, templates: Templates) -> Mapping[str, float]:
+    """The intents of a follow-up completed: asked again, the last one and those it may lead to are likelier; who asks
+    for more does not ask the same, although the subject's words say so."""
     last = wanted.conversation.intent
-    if not wanted.part.follows or last is None or last not in templates.answers:
-        return ()
-    return (last, *templates.answer(last).follow_up)
+    if last is None or last not in templates.answers:
+        return probabilities
+    if wanted.part.follows == "more":
+        return {intent: p for intent, p in probabilities.items() if intent != last}
+    led = (last, *templates.answer(last).follow_up)
+    odds = {intent: p * (FOLLOW_UP_ODDS if intent in led else 1.0) for intent, p in probabilities.items()}
+    total = sum(odds.values())
+    return {intent: p / total for intent, p in odds.items()}
 
 
-def weigh(
-    probabilities: Mapping[str, float], follows: Collection[str], answers: Collection[str], chance: Chance
-) -> Weighed:
+def weigh(probabilities: Mapping[str, float], answers: Collection[str], chance: Chance) -> Weighed:
     """The likeliest intents that have an answer, and how many of them together are likely enough to ask about."""
-    if follows:
-        odds = {intent: p * (FOLLOW_UP_ODDS if intent in follows else 1.0) for intent, p in probabilities.items()}
-        total = sum(odds.values())
-        probabilities = {intent: p / total for intent, p in odds.items()}
     likeliest = sorted(((p, intent) for intent, p in probabilities.items() if intent in answers), reverse=True)
     candidates = tuple(
         Candidate("template", "", chance(p), (Source(kind="template", intent=intent),), intent, said=intent)

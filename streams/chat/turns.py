@@ -6,7 +6,7 @@ asked -> understood (masked, split, completed by the conversation) -> candidates
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from streams.news.windows import WindowState
 from streams.records import Alert, Answer, Conversation, Handover, Origin, Passage, Question, Scope, Source, Way
@@ -30,14 +30,12 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question: `spoken` as it was said, `text` with what it leaves out; they differ in a follow-up only."""
+    """One question: `spoken` as it was said, `text` with what it leaves out. They differ in a follow-up only: one asks
+    the same `again` of something else, or, perhaps, `more` about the same."""
 
     text: str
     spoken: str
-
-    @property
-    def follows(self) -> bool:
-        return self.text != self.spoken
+    follows: Literal["", "again", "more"] = ""
 
 
 class Wanted(NamedTuple):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.chat.decide import TRUST
 from streams.chat.dialogue import choice, completed
-from tests.support.talking import talk
+from tests.support.talking import Finder, Talk, answering, reading, talk
 
 TITLES = ["How do I get a physical card?", "How do I get a virtual card?", "Something else"]
 CLOSE = {"card": {"freeze_card": 0.45, "closing": 0.44}}
@@ -49,7 +50,10 @@ def test_a_choice_is_an_option_or_none_whatever_is_said(said: str) -> None:
         ("what about the other card?", "How do I freeze my card, the other card?"),
         ("And how about in the app", "How do I freeze my card, in the app"),
         ("and how do I close my account?", "and how do I close my account?"),
-        ("What does it cost?", "What does it cost?"),
+        ("What does it cost?", "How do I freeze my card. What does it cost?"),
+        ("What does a card cost?", "What does a card cost?"),
+        ("ok thanks for explaining", "ok thanks for explaining"),
+        ("but and abroad?", "How do I freeze my card, abroad?"),
         ("and then my phone was stolen while I was in Spain", "and then my phone was stolen while I was in Spain"),
         ("and", "and"),
     ],
@@ -154,3 +158,19 @@ def test_a_follow_up_that_is_clear_by_itself_is_not_about_the_subject() -> None:
     chat = talk({"freeze": {"freeze_card": 0.9}, "and closing": {"closing": 0.8}})
     chat("How do I freeze my card?")
     assert chat("and closing the account?").answer.intent == "closing"
+
+
+def test_who_asks_for_more_about_the_subject_does_not_ask_the_same() -> None:
+    about = {"freeze my card. does it": {"freeze_card": 0.7, "closing": 0.29}, "How do I freeze": {"freeze_card": 0.9}}
+    chat = talk(about)
+    chat("How do I freeze my card?")
+    answer = chat("does it close the account").answer
+    assert answer.way == "unsure" and answer.confidence == pytest.approx(0.29 * TRUST, abs=1e-3)
+
+
+def test_documents_are_read_for_what_was_said_and_then_for_what_that_may_go_on_from() -> None:
+    finder = Finder(0.9, {"freeze": "2 percent"})
+    chat = Talk(answering({"freeze": {"freeze_card": 0.99}}, reading(finder, "Frozen cards cost 2 percent.")))
+    chat("freeze my card")
+    answer = chat("and does it cost anything").answer
+    assert answer.way == "documents" and answer.confidence == pytest.approx(0.9 * TRUST)
