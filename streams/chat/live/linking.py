@@ -67,10 +67,8 @@ class Linker:
         return sorted(found, key=lambda each: each.start)
 
     def unread(self, question: str, links: Iterable[Link]) -> bool:
-        """Whether more is said of time than was found."""
-        return time_phrases.unread(
-            question, [TimePhrase(each.start, each.end, each.value) for each in links if each.kind == "time"]
-        )
+        """Whether more is said of time than was found; a name's words say nothing of it."""
+        return time_phrases.unread(question, [TimePhrase(each.start, each.end, each.value) for each in links])
 
     def _candidates(self, question: str, now: datetime, zone: tzinfo) -> Iterator[Link]:
         """Those that hold against others of the same length first."""

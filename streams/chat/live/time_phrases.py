@@ -16,8 +16,8 @@ OTHERWISE = re.compile(r"\b(?:before|after|by|until|till|next|every|each|except)
 """What right before a phrase makes another time of it, or none."""
 TIMELY = re.compile(
     rf"\b(?:{DAY_WORDS}|{SURE_MONTH}|since|until|till|ago|tomorrow|weekends?|(?<!the )minutes?|hours?|weeks?|months?"
-    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early|(?:end|start|beginning) of)"
-    r"\b"
+    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early|(?:end|start|beginning) of"
+    r"|(?:19|20)\d\d|q[1-4](?! (?:earnings|results?|reports?|numbers|figures|profits?)))\b"
 )
 """Words that are hardly ever said without a time being meant."""
 
@@ -53,7 +53,9 @@ def matched(text: str, now: datetime, faint: bool) -> Iterator[tuple[int, int, s
 
 def unread(question: str, found: Sequence[TimePhrase]) -> bool:
     """Whether something more is said of time than was found: who answers all the same answers another question."""
-    rest = list(question)
-    for phrase in found:
-        rest[phrase.start : phrase.end] = " " * (phrase.end - phrase.start)
-    return TIMELY.search(fold("".join(rest)).text) is not None
+    folded = fold(question)
+    for match in TIMELY.finditer(folded.text):
+        start, end = folded.starts[match.start()], folded.ends[match.end() - 1]
+        if all(end <= phrase.start or start >= phrase.end for phrase in found):
+            return True
+    return False

@@ -212,6 +212,11 @@ def in_month(match: re.Match[str], now: datetime) -> Made:
     return days(first, next_month(first) - DAY)
 
 
+def in_year(match: re.Match[str], now: datetime) -> Made:
+    year = int(match["year"])
+    return days(date(year, 1, 1), date(year, 12, 31)) if year <= now.year else None
+
+
 def weekend(match: re.Match[str], now: datetime) -> Made:
     """Its two days: of the last one that has begun."""
     saturday = monday(now.date()) + 5 * DAY
@@ -339,6 +344,7 @@ RULES = (
     rule(since_month, rf"{SINCE} (?:{START} of )?(?P<month>{MONTH})(?! \d){ONWARDS}"),
     rule(in_month, rf"(?:in|during|for|of|this|throughout) (?P<month>{MONTH})(?! \d)(?:'s)?"),
     rule(in_month, rf"(?<!\d )(?P<month>(?:{SURE_MONTH}))(?! \d)(?:'s)?"),
+    rule(in_year, r"(?:in|during|throughout) (?P<year>20\d\d)"),
     rule(weekend, r"(?:(?P<since>since)|over|on|at|during)? ?(?:(?P<which>last|this|the)(?: past)?) weekend(?:'s)?"),
     rule(between, rf"(?P<how>between|from) (?P<first>{DAY_WORDS}) (?:and|{TO}) (?P<last>{DAY_WORDS}|now)"),
     rule(between, rf"(?P<first>{DAY_WORDS}) ?{TO} ?(?P<last>{DAY_WORDS})"),

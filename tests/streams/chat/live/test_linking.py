@@ -119,6 +119,12 @@ def test_numbers_are_counts_only_where_they_count() -> None:
     assert found("100 headlines of 2026, 0 or 3.5") == []
 
 
+def test_a_names_words_are_no_time() -> None:
+    for question in ("how is the Russell 2000 doing", "mood on the 10-year Treasury", "Tesla's Q3 earnings"):
+        assert not linker().unread(question, links(question))
+    assert linker().unread("how was Tesla in Q3", links("how was Tesla in Q3"))
+
+
 def test_every_entity_of_the_watchlist_is_found_by_its_name_in_small_letters() -> None:
     groups = {"Gold", "Federal Reserve"}  # are asked for as topics
     for entity in load_watchlist(SETTINGS.watchlist):

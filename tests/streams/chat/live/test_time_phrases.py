@@ -55,6 +55,7 @@ between 9 and 11am | 2026-11-25T09:00..2026-11-25T11:00
 in October | 2026-10-01..2026-10-31                 week of November 9 | 2026-11-09..2026-11-15
 over the weekend | 2026-11-21..2026-11-22           last weekend | 2026-11-21..2026-11-22
 the 24 hours before | 2026-11-23T15:00..2026-11-24T15:00
+in 2025 | 2025-01-01..2025-12-31
 the hour before that | 2026-11-25T13:00..2026-11-25T14:00
 from Monday on | since:2026-11-23                   since Monday until now | since:2026-11-23
 """
@@ -125,7 +126,7 @@ def test_what_is_no_time_is_not_found_nor_missed(question: str) -> None:
     [
         "what will Tesla do next week", "since the market opened", "news before Friday", "until yesterday",
         "since half past nine", "on Mondays", "on 31 June", "at 3pm", "Black Friday sales", "tomorrow",
-        "the first half of October", "3/4/2026",
+        "the first half of October", "3/4/2026", "in Q3", "since 2019",
     ],
 )  # fmt: skip
 def test_time_that_is_not_understood_is_noticed(question: str) -> None:
