@@ -26,8 +26,9 @@ HEADING_CHARS, HEADING_WORDS = 70, 10  # a longer line of a plain text is no hea
 HEADINGS = 6  # kept of those over each other
 HEADING_KEPT_CHARS = 200
 
-PIECES = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W぀-ヿ㐀-鿿가-힯]{1,7}|[^\w\s]")
-"""About what a tokenizer of subwords makes of a text: an ideograph, up to seven letters, a sign."""
+PIECES = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W぀-ヿ㐀-鿿가-힯]{1,7}|[^\w\s]|\s{8}")
+"""About what a tokenizer of subwords makes of a text: an ideograph, up to seven letters, a sign. Blanks in a row count
+too, as this is what bounds a passage's length."""
 
 BLANK_LINES = re.compile(r"\n[ \t\f\v]*(?:\n[ \t\f\v]*)+")
 SENTENCE_ENDS = re.compile(

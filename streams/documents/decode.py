@@ -61,9 +61,8 @@ def strictly(raw: bytes, name: str, encoding: str) -> str:
 
 
 def known(encoding: str) -> str | None:
-    """A text encoding's name in Python, None for one it does not have."""
+    """An encoding's name in Python; None for one it does not have, and for one that could not be read to name itself."""
     try:
-        found = codecs.lookup(encoding)
-    except LookupError:
+        return codecs.lookup(encoding).name if b"<".decode(encoding) == "<" else None
+    except (LookupError, UnicodeDecodeError):
         return None
-    return found.name if found._is_text_encoding else None

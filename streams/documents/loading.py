@@ -92,7 +92,7 @@ def load_all(
 
     What can't be read goes to `unreadable`, or, without one, raises InputError. So does an id that comes twice.
     """
-    for each in documents(paths, limits):
+    for each in documents(files_of(paths), limits):
         if isinstance(each, Document):
             yield from cut(each, added_at)
         elif unreadable is None:
@@ -107,11 +107,10 @@ def cut(document: Document, added_at: datetime | None = None) -> list[Passage]:
     return passages_of(document.id, document.title, document.text, document.kind, at, document.outline)
 
 
-def documents(paths: Sequence[Path], limits: Limits) -> Iterator[Document | Unreadable]:
-    """All documents of files and directories, those without an id of their own refused. Raises InputError for a path
-    that is not there, and for a directory without a document."""
+def documents(files: Iterable[Found], limits: Limits) -> Iterator[Document | Unreadable]:
+    """All documents of these files; one with the id of another is refused."""
     seen: dict[str, str] = {}
-    for found in files_of(paths):
+    for found in files:
         for each in documents_in(found, limits):
             if isinstance(each, Document) and each.id in seen:
                 yield Unreadable(str(found.path), f"its id {each.id!r} is that of {seen[each.id]} too; rename one")
@@ -122,7 +121,10 @@ def documents(paths: Sequence[Path], limits: Limits) -> Iterator[Document | Unre
 
 
 def files_of(paths: Iterable[Path]) -> list[Found]:
-    """The files to read, in order; in directories those of the kinds we know, hidden ones left out."""
+    """The files to read, in order; in directories those of the kinds we know, hidden ones left out.
+
+    Raises InputError for a path that is not there, and for a directory without a document.
+    """
     found: list[Found] = []
     for path in paths:
         if path.is_dir():

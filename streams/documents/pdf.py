@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pypdf import PdfReader
-from pypdf.errors import DependencyError, PyPdfError
+from pypdf.errors import DependencyError
 
 from models.errors import InputError
 from streams.chat.passages import Heading, one_line
@@ -27,23 +27,26 @@ def read_pdf(raw: bytes, name: str) -> Pages:
     """The title is "" without one. Raises InputError for what is broken, encrypted, or pictures of text only."""
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of each flaw that it mends
     try:
-        reader = PdfReader(io.BytesIO(raw))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise InputError(f"{name}: encrypted, and wants a password; save it without one")
-        title = one_line(str((reader.metadata.title if reader.metadata else None) or ""))
-        found = [page.extract_text() for page in reader.pages]
+        title, found = title_and_pages(raw, name)
+    except InputError:
+        raise
     except DependencyError:
         raise InputError(f"{name}: encrypted; save it unprotected, or 'pip install cryptography' to read it") from None
-    except RecursionError:
-        raise InputError(f"{name}: a broken PDF: its parts contain each other; print it to a new PDF") from None
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, OverflowError) as error:
-        # pypdf trips in many ways over what lies about its own structure
+    except Exception as error:  # noqa: BLE001 - pypdf trips in any way there is over a file that lies about itself
         raise InputError(f"{name}: a broken PDF ({type(error).__name__}: {error}); print it to a new PDF") from None
     if not any(text.strip() for text in found):
         raise InputError(
             f"{name}: {len(found)} pages without text, scanned maybe; run text recognition (OCR) on it first"
         )
     return laid_out(title, [text.replace("\0", "") for text in found])
+
+
+def title_and_pages(raw: bytes, name: str) -> tuple[str, list[str]]:
+    reader = PdfReader(io.BytesIO(raw))
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise InputError(f"{name}: encrypted, and wants a password; save it without one")
+    title = reader.metadata.title if reader.metadata else None
+    return one_line(str(title or "")), [page.extract_text() for page in reader.pages]
 
 
 def laid_out(title: str, pages: Sequence[str]) -> Pages:

@@ -23,11 +23,11 @@ MAX_VALUE_BYTES = 900_000
 
 
 class Outgoing(NamedTuple):
-    """A record ready to be sent: `id` is deterministic, `value` is JSON."""
+    """A record ready to be sent: `id` is deterministic, `value` is JSON; None takes away what a compacted topic has."""
 
     id: str
     key: bytes
-    value: bytes
+    value: bytes | None
 
 
 class Delivery(Protocol):
