@@ -78,7 +78,7 @@ def read_templates(files: Mapping[str, str], folder: str = "templates") -> Templ
 def parsed(path: str, text: str, mistakes: list[str]) -> Table:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         mistakes.append(f"{path}: {error}")
         return {}
 
@@ -139,8 +139,8 @@ def by_language(
         return {}
     texts = texts_of(place, "answer", table["answer"])
     slots = slots_of(place, table.get("slots", {}), texts)
-    for text in texts.values():
-        holes(place, "answer", text, table.get("slots", {}), "a slot of this intent")
+    for language, text in texts.items():
+        holes(place, "answer", text, [slot.name for slot in slots[language]], "a slot of this intent")
     actions = names_of(place, "actions", table.get("actions", []))
     leads, closing = follow_up_of(place, table.get("follow_up", []), intents)
     titles = {language: group[0] for language, group in questions.items() if group}
@@ -201,7 +201,7 @@ def follow_up_of(place: Place, value: object, intents: Collection[str]) -> tuple
     if not isinstance(value, list):
         return (), texts_of(place, "follow_up", value)
     for each in value:
-        if each not in intents:
+        if not isinstance(each, str) or each not in intents:
             place.wrong(f"follow_up: no answer is written for {each!r}; wanted intents of this folder, or a text")
     return tuple(each for each in value if isinstance(each, str)), {}
 
@@ -233,7 +233,7 @@ def slot_of(place: Place, name: str, table: Table) -> Callable[[str], Slot]:
         place.wrong(f"{where} has choices and a pattern; keep one of the two")
     try:
         re.compile(pattern)
-    except (re.error, TypeError) as error:
+    except (re.error, TypeError, OverflowError, RecursionError) as error:
         place.wrong(f"{where}.pattern: {error}; wanted a regular expression")
         pattern = ""
     return lambda language: Slot(

@@ -38,17 +38,21 @@ def check_templates(folder: Path) -> list[str]:
 
 def texts_in(folder: Path) -> dict[str, str]:
     """File name -> text. Raises SettingsError for what can't be read."""
-    texts: dict[str, str] = {}
     if not folder.is_dir():
         raise SettingsError(f"{folder}: got no such folder, wanted one of .toml files; see docs/templates.md")
+    texts: dict[str, str] = {}
+    room = MOST_BYTES
     for path in sorted(folder.glob("*.toml")):
         try:
-            texts[path.name] = path.read_text(encoding="utf-8-sig")
+            with path.open("rb") as file:
+                content = file.read(room + 1)
+            texts[path.name] = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise SettingsError(f"{path}: {error}; save the file as UTF-8") from None
         except OSError as error:
             raise SettingsError(f"{path}: can't be read ({error.strerror})") from None
-        if sum(map(len, texts.values())) > MOST_BYTES:
+        room -= len(content)
+        if room < 0:
             raise SettingsError(f"{folder}: got more than {MOST_BYTES >> 20} MiB of answers; long texts are documents")
     return texts
 
