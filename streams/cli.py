@@ -22,6 +22,7 @@ VERBS = {
     "score": "score texts from a file without Kafka, JSONL in, JSONL out",
     "ask": "answer a question, or a file of them, without Kafka",
     "chat": "talk with Gretchen in the terminal, without Kafka",
+    "documents": "add, remove, list and search the documents that questions are answered from",
     "backtest": "say what alerts a file of history would have raised",
     "topics": "create the topics, or show what they hold",
     "doctor": "say what is wrong with this installation, and what to do",

@@ -61,7 +61,7 @@ def strictly(raw: bytes, name: str, encoding: str) -> str:
 
 
 def known(encoding: str) -> str | None:
-    """An encoding's name in Python; None for one it does not have, and for one that could not be read to name itself."""
+    """An encoding's name in Python; None for one it does not have, and for one whose name could not be read in it."""
     try:
         return codecs.lookup(encoding).name if b"<".decode(encoding) == "<" else None
     except (LookupError, UnicodeDecodeError):
