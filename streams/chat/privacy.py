@@ -76,14 +76,14 @@ TITLES = frozenset("dr mr mrs ms prof herr frau st".split())  # noqa: SIM905 - s
 PARTICLES = frozenset("van von de der den del della di da dos du la le ten ter zu bin al el san mc y".split())  # noqa: SIM905
 NO_NAMES = frozenset(  # what follows "my name is" and is none
     """
-    a aber about again almost already also always an and anders anyone as at auf back been being blank but by changed
-    changing con correct correctly cut different displayed due en errado errato está et every falsch faux for from
-    given going gone hard he her here hidden his how i if in incomplete incorrect incorrecte incorrectly invalid it
-    just listed long longer mal mentioned misprinted missing misspelled misspelt mistyped my never nicht nie niet no
-    noch not nothing now não of off ok on only op or out pas printed really registered richtig right sbagliato
-    shortened showing shown similar sin so somebody someone spelled spelt still supposed sur that the their there they
-    this to too truncated und under unknown up used verkeerd very what when where which why with without written wrong
-    wrongly y you your źle
+    a aber about again almost already also always an and anders anyone are as at auf back been being blank but by call
+    can changed changing con correct correctly could cut different displayed do due en errado errato está et every
+    falsch faux for from given going gone hard he hello her here hey hi hidden his how i if in incomplete incorrect
+    incorrecte incorrectly invalid is it just listed long longer mal may mentioned misprinted missing misspelled
+    misspelt mistyped my never nicht nie niet no noch not nothing now não of off ok on only op or out pas please
+    printed really registered richtig right sbagliato shortened showing shown similar sin so somebody someone spelled
+    spelt still supposed sur thank thanks that the their there they this to too truncated und under unknown up use used
+    verkeerd very was what when where which why with without would written wrong wrongly y you your źle
     """.split()  # noqa: SIM905
 )
 MOST_NAME_WORDS = 4

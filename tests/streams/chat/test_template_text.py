@@ -1,5 +1,7 @@
 """Every mistake in a team's files is told with its file and intent, all at once."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import SettingsError
-from streams.chat.template_text import KEYS, SLOT_KEYS, read_templates, templates_of
+from streams.chat.template_text import KEYS, PHRASES, SLOT_KEYS, read_templates, templates_of
 
 MISTAKES = [
     ("[x]", "t/a.toml: [x]: has no answer"),
@@ -125,3 +127,13 @@ def test_no_file_is_so_strange_that_it_cannot_be_told(table: dict[str, Any]) -> 
     mistakes: list[str] = []
     templates = templates_of({"a.toml": table}, {}, "en", mistakes)
     assert mistakes or all(templates.answer(intent).text for intent in table)
+
+
+def test_the_examples_of_the_docs_hold() -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")
+    orders, phrases = re.findall(r"```toml\n(.*?)```", docs, re.DOTALL)
+    templates = read_templates({"orders.toml": orders, "_phrases.toml": phrases})
+    late = templates.answer("parcel_late")
+    assert late.slots[0].find("where is so123456?") == "so123456"
+    assert "the order in question under" in late.filled({})
+    assert all(f"`{key}`" in docs for key in (*KEYS, *SLOT_KEYS, *PHRASES))
