@@ -1,4 +1,4 @@
-"""A smaller vocabulary for an encoder, before fine-tuning: the file shrinks, no text becomes unknown.
+"""A smaller vocabulary for an encoder, before fine-tuning: the file shrinks, no text becomes unknown. And fewer layers.
 
 A WordPiece vocabulary is cut to the special tokens, every single character (so that whatever could be spelled still
 can), the pieces that the training texts use, and then the most frequent of the rest (BERT's ids are in the order of
@@ -9,11 +9,13 @@ still point into the original text.
 """
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.errors import InputError
 
@@ -23,6 +25,9 @@ URL_NORMALIZERS = [
     {"type": "Replace", "pattern": {"String": "&lt;"}, "content": "<"},
     {"type": "Replace", "pattern": {"String": "&gt;"}, "content": ">"},
 ]
+
+
+LAYER = re.compile(r"(?:bert\.)?encoder\.layer\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,14 @@ def pieces_to_keep(
 
 
 def prune_vocabulary(
-    base: Path, out: Path, texts: Iterable[str], size: int, max_tokens: int, *, seen: int = 1, ascii_only: bool = False
-) -> Pruned:
+    base: Path, out: Path, texts: Iterable[str], size: int, max_tokens: int, *, seen: int = 1,
+    ascii_only: bool = False, layers: int | None = None,
+) -> Pruned:  # fmt: skip
     """Write a Hugging Face directory like `base` with `size` pieces and `max_tokens` positions. Raises InputError.
 
     A piece counts as used if the texts use it `seen` times or more; one that is dropped is spelled with smaller ones.
     With `ascii_only` the single characters of other scripts (1,858 of BERT's pieces) go, unless the texts use them:
-    they are unknown then.
+    they are unknown then. `layers`: only the first so many stay, which fine-tuning makes up for where a task is easy.
     """
     from safetensors.numpy import load_file, save_file
     from tokenizers import Tokenizer
@@ -95,6 +101,10 @@ def prune_vocabulary(
     config.update(vocab_size=len(kept), max_position_embeddings=weights[places].shape[0])
     config["pad_token_id"] = spec["model"]["vocab"]["[PAD]"]
 
+    if layers is not None:
+        weights = first_layers(weights, layers, config["num_hidden_layers"], base)
+        config["num_hidden_layers"] = layers
+
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -111,6 +121,14 @@ def prune_vocabulary(
         unknown_before=sum(encoding.tokens.count(unknown) for encoding in encoded),
         unknown_after=sum(encoding.tokens.count(unknown) for encoding in after),
     )
+
+
+def first_layers(weights: dict[str, Any], layers: int, there: int, base: Path) -> dict[str, Any]:
+    """The weights without those of the layers above."""
+    if not 1 <= layers <= there:
+        raise InputError(f"{base} has {there} layers, {layers} shall stay; wanted 1 to {there}")
+    found = {name: LAYER.match(name) for name in weights}
+    return {name: weights[name] for name, match in found.items() if match is None or int(match[1]) < layers}
 
 
 def renumber_specials(spec: dict, vocabulary: dict[str, int]) -> None:  # type: ignore[type-arg]

@@ -58,6 +58,20 @@ def test_a_pruned_base_reads_known_texts_alike_and_never_says_unknown_more_often
     assert (config["vocab_size"], config["max_position_embeddings"]) == (told.after, 16)
 
 
+def test_the_first_layers_stay_as_they_were_and_the_others_go(tiny_base: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    prune_vocabulary(tiny_base, tmp_path / "base", ["acme"], 60, 16, layers=1)
+    old, new = (load_file(path / "model.safetensors") for path in (tiny_base, tmp_path / "base"))
+    of_layers = {name for name in old if ".layer." in name}
+    kept = {name for name in of_layers if ".layer.0." in name}
+    assert kept and kept < of_layers and {name for name in new if ".layer." in name} == kept
+    assert all((new[name] == old[name]).all() for name in kept)
+    assert json.loads((tmp_path / "base" / "config.json").read_text())["num_hidden_layers"] == 1
+    with pytest.raises(InputError, match="has 2 layers, 3 shall stay; wanted 1 to 2"):
+        prune_vocabulary(tiny_base, tmp_path / "more", ["acme"], 60, 16, layers=3)
+
+
 def test_urls_and_escapes_are_no_tokens_and_offsets_still_point_into_the_text(tiny_base: Path, tmp_path: Path) -> None:
     prune_vocabulary(tiny_base, tmp_path / "base", ["acme"], 80, 16)
     text = "Acme &amp; globex https://t.co/aBc12 rise"

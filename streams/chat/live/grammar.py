@@ -160,12 +160,14 @@ class Wording:
             "member": lambda: self._new("sector", subjects.member),
             "entities": lambda: self._several("and"), "or_entities": lambda: self._several("or"),
             "when": lambda: self._new("time", phrasings.times["when"]),
+            "days": lambda: self._new("time", phrasings.times["days"]),
             "day": lambda: self._new("time", phrasings.times["day"]), "number": lambda: self._new("n", NUMBERS),
             "stranger": lambda: self._new("", phrasings.strangers), "past": lambda: self._new("", phrasings.past),
         }  # fmt: skip
         self._labelled: dict[str, tuple[str, Callable[[], str]]] = {
             "bad": ("sentiment", self._bad), "worst": ("by", lambda: self._of_by("adjectives")),
             "did_worst": ("by", lambda: self._of_by("verbs")), "gained": ("by", lambda: self._of_by("nouns")),
+            "gainer": ("by", lambda: self._of_by("noun")),
             "rank_key": ("by", lambda: self._of_by("keys")),
         }  # fmt: skip
 
@@ -242,7 +244,7 @@ class Wording:
     def _opening(self, text: str, openers: Mapping[str, list[str]]) -> str:
         rng = self._rng
         if rng.random() < 0.15:
-            return rng.choice(openers["clause"]) + rng.choice((": ", ", ", ", so ", " - "))
+            return rng.choice(openers["clause"]) + rng.choice((":", ",", ", so", " -"))
         kind = "imperative" if IMPERATIVE.match(text) else "question"
         opening = rng.choice(openers[kind if rng.random() < 0.6 else "any"])
         if rng.random() < 0.1:
