@@ -23,6 +23,8 @@ def test_lag_is_summed_over_partitions_and_told_without_the_prefix() -> None:
         "surges": 0.0,
         "summaries": 5.0,
         "chat-questions": 0.0,
+        "handover-replies": 0.0,
+        "chat-feedback": 0.0,
     }
 
 
