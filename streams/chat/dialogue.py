@@ -18,11 +18,10 @@ READ_CHARS = 2000  # of a message: what the models are shown of it, and what an 
 FOLLOW_UP_WORDS = 6  # more than that and it says itself what it asks
 REFERRING_WORDS = 12
 CHOICE_WORDS = 8  # an answer to "which of these?" is short
-LEAD = re.compile(
-    r"^(?:(?:ok(?:ay)?|so|oh|but|aber)\b[\s,]*)*"
-    r"(?:(?:and|or|und|oder)\b[\s,]*(?:{what}\b)?|{what}\b)[\s,]*".format(
-        what="(?:(?:what|how) (?:about|of|if)|(?:the )?same for|was ist mit|wie ist es mit)"
-    ),
+AND = re.compile(r"^(?:(?:ok(?:ay)?|so|oh|but|aber)\b[\s,]*)*(?:and|or|und|oder)\b[\s,]*", re.IGNORECASE)
+WHAT_ABOUT = re.compile(
+    r"^(?:(?:ok(?:ay)?|so|oh|but|and|or|then|aber|und|oder)\b[\s,]*)*"
+    r"(?:(?:what|how) (?:about|of|if)|(?:the )?same for|was ist mit|wie ist es mit)\b[\s,]*",
     re.IGNORECASE,
 )
 REFERS = re.compile(
@@ -120,13 +119,19 @@ def completed(text: str, subject: str | None) -> Part:
     if subject is None:
         return Part(text, text)
     about = subject.rstrip(" ?!.")
-    lead = LEAD.match(text.strip())
-    rest = text.strip()[lead.end() :] if lead else ""
-    if rest and len(rest.split()) <= FOLLOW_UP_WORDS and not QUESTION.match(rest):
+    if rest := follow_up_in(text.strip()):
         return Part(f"{about}, {rest}", text, "again")
     if REFERS.search(text) and len(text.split()) <= REFERRING_WORDS:
         return Part(f"{about}. {text}", text, "more")
     return Part(text, text)
+
+
+def follow_up_in(text: str) -> str:
+    """What stands in the place of something in the question before; empty where that is asked anew."""
+    lead = WHAT_ABOUT.match(text) or AND.match(text)
+    rest = text[lead.end() :] if lead else ""
+    anew = lead is not None and lead.re is AND and QUESTION.match(rest)
+    return "" if anew or len(rest.split()) > FOLLOW_UP_WORDS else rest
 
 
 def answered_back(state: Conversation, text: str, pending: Pending, templates: Templates) -> Heard | None:

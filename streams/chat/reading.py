@@ -1,6 +1,7 @@
 """The way of documents: passages found, spans read out of them and compared across passages. Pure, but for engines."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from streams.records import Source
 if TYPE_CHECKING:
     from models.engines.reader import Answer, Reader, Reading
 
-SPANS = 3  # that compete for an answer
+SPANS = 6  # that compete for an answer
+RANK_WEIGHT = 0.5  # chosen by benchmarks/abstain.py
 EQUAL = 0.02  # difference of chances that says nothing
 NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
 
@@ -51,7 +53,7 @@ def weigh(reading: "Reading", hits: Sequence[Hit], chance: Chance) -> Weighed:
     """The span that most speaks for, in the sentence around it."""
     if not reading.answers:
         return Weighed()
-    best = agreed(reading.answers)
+    best, score = likeliest(reading.answers)
     passage = hits[best.passage].passage
     source = Source(
         kind="document",
@@ -62,14 +64,24 @@ def weigh(reading: "Reading", hits: Sequence[Hit], chance: Chance) -> Weighed:
         quote=best.text,
     )
     text = quoted(passage, best.start, best.end)
-    return Weighed((Candidate("documents", text, chance(best.score), (source,), said=passage.id),))
+    return Weighed((Candidate("documents", text, chance(score), (source,), said=passage.id),))
 
 
-def agreed(answers: Sequence["Answer"]) -> "Answer":
-    """The likeliest span; of spans that are as good as equal the one that other passages have, too."""
-    near = [answer for answer in answers if answers[0].score - answer.score < EQUAL]
-    votes = [plain(answer.text) for answer in answers]
-    return max(near, key=lambda answer: (votes.count(plain(answer.text)), answer.margin))
+def likeliest(answers: Sequence["Answer"], weight: float = RANK_WEIGHT) -> tuple["Answer", float]:
+    """The span to answer with and its score, of spans of all passages: what the reader thinks of each and how well its
+    passage was found. Of spans that are as good as equal the one that other passages have, too.
+    """
+    scores = [at_rank(answer.score, answer.passage, weight) for answer in answers]
+    votes = Counter(plain(answer.text) for answer in answers)
+    near = [n for n, score in enumerate(scores) if max(scores) - score < EQUAL]
+    best = max(near, key=lambda n: (votes[plain(answers[n].text)], scores[n]))
+    return answers[best], scores[best]
+
+
+def at_rank(score: float, rank: int, weight: float) -> float:
+    """A chance whose odds fall with the passage's rank, 0 for the one found best."""
+    odds = score / max(1 - score, 1e-9) * (1 + rank) ** -weight
+    return odds / (1 + odds)
 
 
 def plain(text: str) -> str:

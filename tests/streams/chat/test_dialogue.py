@@ -48,6 +48,7 @@ def test_a_choice_is_an_option_or_none_whatever_is_said(said: str) -> None:
     [
         ("and abroad?", "How do I freeze my card, abroad?"),
         ("what about the other card?", "How do I freeze my card, the other card?"),
+        ("and what about my other card?", "How do I freeze my card, my other card?"),
         ("And how about in the app", "How do I freeze my card, in the app"),
         ("and how do I close my account?", "and how do I close my account?"),
         ("What does it cost?", "How do I freeze my card. What does it cost?"),
