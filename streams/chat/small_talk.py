@@ -48,20 +48,13 @@ def one_of(*names: str) -> str:
 
 
 IGNORED = r"[^\w\[¿]"  # between phrases: spaces, punctuation, emoji; a [card] is a word
-POLITE = rf"(?:(?:{pattern_of(SAYS['polite'])})(?!\w){IGNORED}*)*"
+POLITE = re.compile(rf"(?:{pattern_of(SAYS['polite'])})(?!\w)", re.IGNORECASE)
 WISH = re.compile(rf"(?<!\w){one_of('person')}", re.IGNORECASE)
 NEGATED = re.compile(rf"(?:{pattern_of(SAYS['negated'])})(?:\s+\w+){{0,3}}\s*$", re.IGNORECASE)
-
-
-def alone(name: str) -> re.Pattern[str]:
-    """A whole message that says this, politely or not."""
-    return re.compile(rf"{IGNORED}*{POLITE}(?:{one_of(name)}{IGNORED}*{POLITE})+", re.IGNORECASE)
-
-
-ALONE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("wants_person", alone("person_alone")),
-    ("who_are_you", alone("who_are_you")),
-    ("frustration", alone("frustration")),
+ALONE: tuple[tuple[Kind, re.Pattern[str]], ...] = (  # these are all that a message says, politely or not
+    ("wants_person", re.compile(one_of("person_alone"), re.IGNORECASE)),
+    ("who_are_you", re.compile(one_of("who_are_you"), re.IGNORECASE)),
+    ("frustration", re.compile(one_of("frustration"), re.IGNORECASE)),
 )
 KINDS: tuple[Kind, ...] = ("goodbye", "thanks", "acknowledged", "greeting")  # of several the first is answered
 OPENS = re.compile(rf"(?:{one_of('greeting')}|{one_of('thanks')}|{one_of('opener')})", re.IGNORECASE)
@@ -85,7 +78,7 @@ def of(text: str) -> SmallTalk | None:
     kinds, rest = pieces(said)
     if not rest:
         return SmallTalk(next((kind for kind in KINDS if kind in kinds), "greeting"))
-    if kind := next((kind for kind, pattern in ALONE if pattern.fullmatch(rest)), None):
+    if kind := next((kind for kind, pattern in ALONE if says_only(rest, pattern)), None):
         return SmallTalk(kind)
     return None if (wish := wish_in(said)) is None else SmallTalk("wants_person", wish)
 
@@ -115,6 +108,18 @@ def pieces(text: str) -> tuple[set[Kind], str]:
         if link := LINK.match(text, at):
             at = link.end()
     return kinds, text[at:] if began else text
+
+
+def says_only(text: str, pattern: re.Pattern[str]) -> bool:
+    """Whether a text is made of such phrases; a phrase at a time, as one pattern of them all could take for ever."""
+    at, said = after_gap(text, 0), False
+    while at < len(text):
+        if phrase := pattern.match(text, at):
+            said = True
+        elif not (phrase := POLITE.match(text, at)):
+            return False
+        at = after_gap(text, phrase.end())
+    return said
 
 
 def after_gap(text: str, at: int) -> int:

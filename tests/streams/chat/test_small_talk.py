@@ -128,7 +128,20 @@ def test_emoji_without_words_are_answered_without_guessing() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["hi ", "get me real ", "!", "thanks for all ", "please ", "no ", "talk to a real ", "hi"]
+    "piece",
+    [
+        "hi ",
+        "get me real ",
+        "agent ",
+        "human ",
+        "useless ",
+        "!",
+        "thanks for all ",
+        "please ",
+        "no ",
+        "talk to a real ",
+        "hi",
+    ],
 )
 def test_a_megabyte_is_looked_at_in_no_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
