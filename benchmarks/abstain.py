@@ -25,17 +25,18 @@ from sklearn.linear_model import LogisticRegression
 
 from models.data import OUTLIER, hash_share, load_corpus
 from models.engines import Request
-from models.engines.reader import Reader, Reading
+from models.engines.reader import Answer
 from models.questions import Question, load_questions
 from models.reading import f1
 from models.tasks import load_task
+from streams import ways
 from streams.chat.chances import line, measured
 from streams.chat.decide import least_chance
 from streams.chat.index import PassageIndex
 from streams.chat.passages import passages_of
-from streams.chat.reading import RANK_WEIGHT, SPANS, likeliest
+from streams.chat.reading import RANK_WEIGHT, Documents, likeliest
 from streams.chat.recognize import INTENT
-from streams.engines import load_encoder, load_intents, load_reader
+from streams.engines import load_encoder, load_intents
 from streams.settings import load_settings
 
 Floats = npt.NDArray[np.float64]
@@ -67,9 +68,6 @@ def intents(data: Path, split: str, outside: float) -> tuple[str, Judged]:
 
 def documents(data: Path, split: str, outside: float, most: int) -> tuple[str, Judged]:
     settings = load_settings(os.environ)
-    reader = load_reader(settings)
-    if reader is None:
-        raise SystemExit(f"there is no reader in {settings.reader_model}; name one by GRETCHEN_READER_MODEL")
     task = load_task("reader")
     questions, strange = load_questions(task, data), load_questions(task, data, use="measure")
     index = PassageIndex(load_encoder(settings))
@@ -79,29 +77,30 @@ def documents(data: Path, split: str, outside: float, most: int) -> tuple[str, J
     asked = some([q for shelf in SHELVES for q in questions.of(split, shelf) if q.answers], most)
     asked += some([q for q in strange.examples[split] if q.answers], most // 3)
     known = np.array([q.source in SHELVES for q in asked])
-    readings = read(index, reader, [q.text for q in asked], settings.passages_read)
-    print(f"{len(index)} passages, {settings.passages_read} read for a question")
+    way = ways.documents(settings, index)
+    if way is None:
+        raise SystemExit(f"there is no reader in {settings.reader_model}; name one by GRETCHEN_READER_MODEL")
+    answers = read(way, [q.text for q in asked])
+    print(f"{len(index)} passages, at most {way.passages} read for a question")
     weight, share = weights(known, outside), known.astype(np.float64) / known.sum()
     for rank_weight in RANK_WEIGHTS:
-        said = [likeliest(one.answers, rank_weight) if one.answers else (None, 0.0) for one in readings]
+        said = [likeliest(spans, rank_weight) if spans else (None, 0.0) for spans in answers]
         overlap = np.array([f1(b.text if b else "", q.answer_texts) for q, (b, _) in zip(asked, said, strict=True)])
         judged = Judged(np.array([score for _, score in said]), known & (overlap >= 0.5), weight)
         told = f"{(share * overlap).sum():.3f}, area under risk and coverage {area(judged):.3f}"
         print(f"rank weight {rank_weight:g}: F1 if all are answered {told}")
         if rank_weight == RANK_WEIGHT:
             chosen = judged
-    return reader.version, chosen
+    return way.reader.version, chosen
 
 
-def read(index: PassageIndex, reader: Reader, questions: Sequence[str], passages: int) -> list[Reading]:
-    readings: list[Reading] = []
+def read(way: Documents, questions: Sequence[str]) -> list[list[Answer]]:
+    answers: list[list[Answer]] = []
     for begin in range(0, len(questions), CHUNK):
         texts = questions[begin : begin + CHUNK]
-        found = index.search(texts, passages)
-        asked = [(text, [hit.passage.text for hit in hits]) for text, hits in zip(texts, found, strict=True)]
-        readings += reader.read_many(asked, SPANS)
-        print(f"{len(readings)} of {len(questions)} read", end="\r", file=sys.stderr)
-    return readings
+        answers += way.answers(texts, way.index.search(texts, way.passages))
+        print(f"{len(answers)} of {len(questions)} read", end="\r", file=sys.stderr)
+    return answers
 
 
 def area(judged: Judged) -> float:

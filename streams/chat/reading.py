@@ -14,9 +14,11 @@ from streams.chat.turns import Candidate, Hit, Index, Wanted
 from streams.records import Source
 
 if TYPE_CHECKING:
-    from models.engines.reader import Answer, Reader, Reading
+    from models.engines.reader import Answer, Reader
 
 SPANS = 6  # that compete for an answer
+FIRST = 2  # passages that are read at first: each takes the reader some milliseconds
+SURE = 0.9  # a chance at which the others are not read
 RANK_WEIGHT = 0.5  # chosen by benchmarks/abstain.py
 EQUAL = 0.02  # difference of chances that says nothing
 NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
@@ -44,16 +46,31 @@ class Documents:
 
     def _read(self, questions: Sequence[str], chance: Chance) -> list[Weighed]:
         found = self.index.search(questions, self.passages)
-        asked = [(one, [hit.passage.text for hit in hits]) for one, hits in zip(questions, found, strict=True)]
-        readings = self.reader.read_many(asked, SPANS)
-        return [weigh(reading, hits, chance) for reading, hits in zip(readings, found, strict=True)]
+        answers = self.answers(questions, found)
+        return [weigh(of_one, hits, chance) for of_one, hits in zip(answers, found, strict=True)]
+
+    def answers(self, questions: Sequence[str], found: Sequence[Sequence[Hit]]) -> list[list["Answer"]]:
+        """Spans of the passages found for each question: of the first ones, and of all where those leave doubts."""
+        answers = self._spans([(one, hits[:FIRST]) for one, hits in zip(questions, found, strict=True)])
+        left = [n for n, hits in enumerate(found) if len(hits) > FIRST and not self._is_sure(answers[n])]
+        rest = self._spans([(questions[n], found[n][FIRST:]) for n in left])
+        for n, more in zip(left, rest, strict=True):
+            answers[n] += [answer._replace(passage=answer.passage + FIRST) for answer in more]
+        return answers
+
+    def _spans(self, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[list["Answer"]]:
+        texts = [(question, [hit.passage.text for hit in hits]) for question, hits in asked]
+        return [list(reading.answers) for reading in self.reader.read_many(texts, SPANS)] if texts else []
+
+    def _is_sure(self, answers: Sequence["Answer"]) -> bool:
+        return bool(answers) and self.chance(likeliest(answers)[1]) >= SURE
 
 
-def weigh(reading: "Reading", hits: Sequence[Hit], chance: Chance) -> Weighed:
+def weigh(answers: Sequence["Answer"], hits: Sequence[Hit], chance: Chance) -> Weighed:
     """The span that most speaks for, in the sentence around it."""
-    if not reading.answers:
+    if not answers:
         return Weighed()
-    best, score = likeliest(reading.answers)
+    best, score = likeliest(answers)
     passage = hits[best.passage].passage
     source = Source(
         kind="document",
