@@ -13,10 +13,10 @@ import msgspec
 from streams.records import Answer, Handover, HandoverReply, Said
 from streams.web.views import Moment, cut, label, trim
 
-KEPT = 200
+KEPT = 100
 GUESSES = 5
-LINES = 60
-LINE_CHARS = 2000
+LINES = 40
+LINE_CHARS = 1000
 
 
 class HandoverView(msgspec.Struct, frozen=True, kw_only=True):

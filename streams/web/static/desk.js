@@ -7,7 +7,7 @@ import { myName } from "./name.js";
 import * as route from "./route.js";
 import { post } from "./send.js";
 
-const KEPT = 200;
+const KEPT = 100;
 const CLOSED_SHOWN = 20;
 const PENDING_MS = 30000;
 const REASONS = { asked: "Asked for a person", unsure: "No sure answer", "with-person": "Wrote again" };
@@ -126,10 +126,10 @@ export class Desk {
     byId("reply").hidden = !item?.open;
   }
 
-  /** Forgets what was sent once the worker has passed it on, or gave it up. */
+  /** Forgets what was sent once the worker has passed on something since, or gave it up. */
   settle(item) {
-    const said = persons(item);
-    this.pending = this.pending.filter((one) => one.conversation !== this.chosen || (said < one.said && Date.now() - new Date(one.at) < PENDING_MS));
+    const last = lastReply(item);
+    this.pending = this.pending.filter((one) => one.conversation !== this.chosen || (last === one.after && Date.now() - new Date(one.at) < PENDING_MS));
   }
 
   async send(closes) {
@@ -140,12 +140,11 @@ export class Desk {
     if (!by) { this.complain("Write your name first: the customer is told who writes."); byId("desk-me").focus(); return; }
     if (!text && !closes) { this.text.focus(); return; }
     this.busy(true);
-    // counted before it is sent: it may be passed on before the server's reply is here
-    const said = persons(this.items.get(conversation)) + 1 + this.pending.filter((one) => one.conversation === conversation).length;
+    const after = lastReply(this.items.get(conversation)); // seen before it is sent: it may be passed on before the server's reply is here
     try {
       await post(`/api/handovers/${encodeURIComponent(conversation)}/replies`, { text, by, closes }, "your reply was not sent.");
       this.drafts.delete(conversation);
-      if (text) this.pending.push({ conversation, role: "person", text, by, at: new Date().toISOString(), said });
+      if (text) this.pending.push({ conversation, role: "person", text, by, at: new Date().toISOString(), after });
       if (this.chosen === conversation) { this.text.value = ""; this.text.focus(); }
     } catch (error) {
       if (this.chosen === conversation) this.complain(error.message);
@@ -169,7 +168,8 @@ export class Desk {
   }
 }
 
-const persons = (item) => (item?.transcript ?? []).filter((said) => said.role === "person").length;
+/** When a person spoke last, as the transcript has it. */
+const lastReply = (item) => (item?.transcript ?? []).filter((said) => said.role === "person").at(-1)?.at ?? null;
 
 /** Whether the customer spoke last, Gretchen aside. */
 export const waits = (item) => item.transcript.filter((said) => said.role !== "gretchen").at(-1)?.role !== "person";
