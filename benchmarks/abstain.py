@@ -1,10 +1,11 @@
 """How honest each way's confidence is: its chance of being right, the map to it, and the risk-coverage curve.
 
-    python benchmarks/abstain.py template|documents --data FOLDER [--outside 0.2] [--price 3] [--split dev] [--most 800]
+    python benchmarks/abstain.py template|documents|live --data FOLDER [--outside 0.2] [--price 3] [--split dev|test]
 
 template: the intents model, asked the questions of its task; to a text that is no question of the bank's every answer
 is wrong. documents: all passages of the reader's sources are indexed, and the questions asked of all of them, those of
-TAT-QA too, which none of these passages answers; right is an answer of F1 0.5 and more with an annotator's.
+TAT-QA too, which none of these passages answers; right is an answer of F1 0.5 and more with an annotator's. live: the
+sets of benchmarks/chat; right is the very instruction, and there is none for a question that asks for none.
 
 `--outside` is the share of questions without an answer that the map is for: it decides what a confidence is worth. Dev
 makes maps, `--split test` measures them. Prints the points for streams/chat/chances.toml, the calibration error before
@@ -12,6 +13,7 @@ and after, the risk-coverage curve, and what answering costs at the price. Needs
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -33,15 +35,19 @@ from streams import ways
 from streams.chat.chances import line, measured
 from streams.chat.decide import least_chance
 from streams.chat.index import PassageIndex
+from streams.chat.live import assembly
 from streams.chat.passages import passages_of
 from streams.chat.reading import RANK_WEIGHT, Documents, likeliest
 from streams.chat.recognize import INTENT
 from streams.engines import load_encoder, load_intents
+from streams.news.windows import WindowState
+from streams.records import Alert
 from streams.settings import load_settings
 
 Floats = npt.NDArray[np.float64]
 SHELVES = ("new_wiki", "reddit", "amazon")  # the reader's sources whose passages stand alone
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+SETS, NOW = Path(__file__).parent / "chat", datetime(2026, 11, 25, 15, tzinfo=UTC)  # what the live sets reckon from
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 CHUNK = 32
 RANK_WEIGHTS = (0.0, 0.25, RANK_WEIGHT, 1.0, 1.5, 2.0)  # of a passage's rank, against what the reader thinks of it
@@ -92,6 +98,34 @@ def documents(data: Path, split: str, outside: float, most: int) -> tuple[str, J
         if rank_weight == RANK_WEIGHT:
             chosen = judged
     return way.reader.version, chosen
+
+
+class NoMarket:
+    """Instructions are read here, not executed."""
+
+    def state(self, key: str) -> None:
+        return None
+
+    def states(self, scope: str) -> list[WindowState]:
+        return []
+
+    def alerts(self) -> list[Alert]:
+        return []
+
+
+def instructions(split: str, outside: float) -> tuple[str, Judged]:
+    settings = load_settings(os.environ)
+    way = ways.live(settings, NoMarket())
+    if way is None:
+        raise SystemExit(f"there is no model in {settings.instructions_model}; set GRETCHEN_INSTRUCTIONS_MODEL")
+    path = SETS / ("live_questions.jsonl" if split == "test" else "live_dev.jsonl")
+    rows = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
+    parsed = way.parser.parse([row["question"] for row in rows], NOW, UTC)
+    said = [assembly.format(one.said) if one.said and not one.follow_up else None for one in parsed]
+    known = np.array([row["instruction"] is not None for row in rows])
+    right = np.array([line is not None and line == row["instruction"] for row, line in zip(rows, said, strict=True)])
+    confidence = np.array([one.confidence if line else 0.0 for one, line in zip(parsed, said, strict=True)])
+    return way.version, Judged(confidence, right, weights(known, outside))
 
 
 def read(way: Documents, questions: Sequence[str]) -> list[list[Answer]]:
@@ -172,8 +206,8 @@ def tell(way: str, version: str, judged: Judged, price: float, split: str) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("way", choices=("template", "documents"))
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("way", choices=("template", "documents", "live"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--outside", type=float, default=0.2)
     parser.add_argument("--price", type=float, default=3.0)
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
@@ -182,6 +216,8 @@ def main() -> None:
     data, split, outside = arguments.data, arguments.split, arguments.outside
     if arguments.way == "template":
         version, judged = intents(data, split, outside)
+    elif arguments.way == "live":
+        version, judged = instructions(split, outside)
     else:
         version, judged = documents(data, split, outside, arguments.most)
     tell(arguments.way, version, judged, arguments.price, split)

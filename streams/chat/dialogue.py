@@ -48,7 +48,7 @@ STOP = {
     "what", "with",
 }  # fmt: skip
 
-Move = Literal["with-person", "asked", "language", "small-talk", "chosen", "slot-again", "parts"]
+Move = Literal["with-person", "asked", "small-talk", "chosen", "slot-again", "parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,6 @@ def hear(asked: Asked, templates: Templates, expires_s: float, handover_expires_
     state = msgspec.structs.replace(state, pending=None)
     if talk is not None:
         return Heard(state, text, "small-talk", kind=talk.phrase)
-    if spoken not in {language for written in templates.answers.values() for language in written}:
-        return Heard(state, text, "language")
     return questions_of(state, text)
 
 

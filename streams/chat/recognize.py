@@ -24,7 +24,17 @@ class Recognizer:
     chance: Chance
 
     def think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
-        """A follow-up is asked as it was said, too: where that is clear, the conversation has no say in it."""
+        """Nothing is said in a language that no answer is written in.
+
+        A follow-up is asked as it was said, too: where that is clear, the conversation has no say in it.
+        """
+        served = [n for n, one in enumerate(wanted) if one.conversation.language in templates.languages]
+        weighed = [Weighed()] * len(wanted)
+        for n, one in zip(served, self._served([wanted[n] for n in served], templates), strict=True):
+            weighed[n] = one
+        return weighed
+
+    def _served(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
         texts = [text for one in wanted for text in dict.fromkeys((one.part.spoken, one.part.text))]
         labels = self.engine.labels[INTENT]
         predictions = iter(self.engine.infer(self.engine.encode([Request(text) for text in texts])))

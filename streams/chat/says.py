@@ -50,8 +50,6 @@ def said_to(heard: Heard, thought: Thought, templates: Templates, price: float) 
         return passed_on(heard, templates.say("with_person", language), "with-person")
     if heard.move == "asked":
         return passed_on(heard, templates.say("wants_person", language), "asked")
-    if heard.move == "language":
-        return passed_on(heard, templates.handover(language), "unsure", OTHER_LANGUAGE)
     if heard.move == "small-talk":
         told = Considered(way="small-talk", confidence=1.0, said=heard.kind)
         return Says("small-talk", templates.say(heard.kind, language), False, 1.0, {}, why=(told,))
@@ -150,9 +148,10 @@ def clarify(heard: Heard, part: Part, verdict: Verdict, templates: Templates) ->
 
 
 def unsure(heard: Heard, confidence: float, templates: Templates) -> Says:
-    """For the first time: in other words, please. Then a person."""
+    """For the first time: in other words, please. Then a person, or at once where we don't write the language."""
     state = heard.conversation
-    if state.unanswered + 1 >= UNANSWERED:
-        return passed_on(heard, templates.handover(state.language), "unsure")._replace(confidence=confidence)
+    note = "" if state.language in templates.languages else OTHER_LANGUAGE
+    if note or state.unanswered + 1 >= UNANSWERED:
+        return passed_on(heard, templates.handover(state.language), "unsure", note)._replace(confidence=confidence)
     after = {"pending": None, "unanswered": state.unanswered + 1}
     return Says("unsure", templates.say("unsure", state.language), True, confidence, after)

@@ -175,3 +175,12 @@ def test_documents_are_read_for_what_was_said_and_then_for_what_that_may_go_on_f
     chat("freeze my card")
     answer = chat("and does it cost anything").answer
     assert answer.way == "documents" and answer.confidence == pytest.approx(0.9 * TRUST)
+
+
+def test_a_language_that_no_answer_is_written_in_gets_a_person_at_once_unless_a_document_answers() -> None:
+    polish = "Ile kosztuje wypłata za granicą i kiedy dostanę pieniądze"
+    turn = talk({"Ile kosztuje": {"freeze_card": 0.99}})(polish)
+    assert turn.answer.way == "handover" and turn.answer.language == "pl" and not turn.answer.alternatives
+    assert turn.handover is not None and "language" in turn.handover.summary and turn.handover.language == "pl"
+    documents = reading(Finder(0.9, {"Ile kosztuje": "2 procent"}), "Wypłata kosztuje 2 procent.")
+    assert Talk(answering({}, documents))(polish).answer.way == "documents"
