@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands.chat import learn, templates, test, train
 from streams.intake import Refused
 from streams.settings import load_settings
 
@@ -84,3 +85,7 @@ def tell(talk: "Talk", text: str, explain: bool) -> None:
     click.echo(answer.text)
     if explain:
         click.echo("\n".join(f"    {line}" for line in explained(answer)))
+
+
+for verb in (learn.command, train.command, test.command, templates.command):
+    command.add_command(verb)

@@ -1,0 +1,1 @@
+"""From past conversations to proposed answers: read, pair, group, propose. Pure; `gretchen chat learn` calls it."""
