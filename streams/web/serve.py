@@ -70,7 +70,7 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises SettingsError if the address is taken or not this machine's."""
     try:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(info[0], info[1])
+        sock = socket.socket(*info[:3])  # with its protocol, by which asyncio knows to turn Nagle's algorithm off
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(info[4])
         sock.listen(128)
