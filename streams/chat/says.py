@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from streams.chat import language
 from streams.chat.compose import listed
 from streams.chat.decide import Verdict, Weighed, decide
 from streams.chat.dialogue import Heard
@@ -45,16 +46,16 @@ class Says(NamedTuple):
 
 def said_to(heard: Heard, thought: Thought, templates: Templates, price: float) -> Says:
     """`price`: of a wrong answer, in hand-overs."""
-    language = heard.conversation.language
+    tongue = heard.conversation.language
     if heard.move == "with-person":
-        return passed_on(heard, templates.say("with_person", language), "with-person")
+        return passed_on(heard, templates.say("with_person", tongue), "with-person")
     if heard.move == "asked":
-        return passed_on(heard, templates.say("wants_person", language), "asked")
+        return passed_on(heard, templates.say("wants_person", tongue), "asked")
     if heard.move == "small-talk":
         told = Considered(way="small-talk", confidence=1.0, said=heard.kind)
-        return Says("small-talk", templates.say(heard.kind, language), False, 1.0, {}, why=(told,))
+        return Says("small-talk", templates.say(heard.kind, tongue), False, 1.0, {}, why=(told,))
     if heard.intent is not None:
-        return settled(heard, templates.answer(heard.intent, language), templates)
+        return settled(heard, templates.answer(heard.intent, tongue), templates)
     return to_parts(heard, thought, templates, price)
 
 
@@ -93,23 +94,21 @@ def to_parts(heard: Heard, thought: Thought, templates: Templates, price: float)
 
 def answer(heard: Heard, pairs: Sequence[tuple[Part, Verdict]], templates: Templates) -> Says:
     """What is known of what was asked. A single template that lacks a slot asks for it first."""
-    state, language = heard.conversation, heard.conversation.language
+    state, tongue = heard.conversation, heard.conversation.language
     said = [(part, verdict.best) for part, verdict in pairs if verdict.what == "answer" and verdict.best is not None]
     slots = dict(state.slots)
     texts = []
     for part, best in said:
         text = best.text
         if best.intent is not None:
-            template = templates.answer(best.intent, language)
+            template = templates.answer(best.intent, tongue)
             slots |= told_slots(template, part.text)
             if len(pairs) == 1 and (slot := template.missing(slots)) is not None:
                 return ask_slot(heard, part, best, slot, slots)
             text = "\n\n".join(filter(None, (template.filled(slots), template.closing)))
         texts.append(text)
     unanswered = [part for part, verdict in pairs if verdict.what != "answer"]
-    texts += [
-        templates.say("unsure_part", language, {"question": clip(part.spoken, PART_CHARS)}) for part in unanswered
-    ]
+    texts += [templates.say("unsure_part", tongue, {"question": clip(part.spoken, PART_CHARS)}) for part in unanswered]
     part, last = said[-1]
     after = {
         "pending": None,
@@ -150,8 +149,12 @@ def clarify(heard: Heard, part: Part, verdict: Verdict, templates: Templates) ->
 def unsure(heard: Heard, confidence: float, templates: Templates) -> Says:
     """For the first time: in other words, please. Then a person, or at once where we don't write the language."""
     state = heard.conversation
-    note = "" if state.language in templates.languages else OTHER_LANGUAGE
-    if note or state.unanswered + 1 >= UNANSWERED:
-        return passed_on(heard, templates.handover(state.language), "unsure", note)._replace(confidence=confidence)
+    if state.language not in templates.languages:
+        known = ", ".join(sorted(language.NAMES.get(each, each) for each in templates.languages))
+        sorry = templates.say("other_language", state.language, {"languages": known})
+        text = f"{sorry}\n\n{templates.handover(state.language)}"
+        return passed_on(heard, text, "unsure", OTHER_LANGUAGE)._replace(confidence=confidence)
+    if state.unanswered + 1 >= UNANSWERED:
+        return passed_on(heard, templates.handover(state.language), "unsure")._replace(confidence=confidence)
     after = {"pending": None, "unanswered": state.unanswered + 1}
     return Says("unsure", templates.say("unsure", state.language), True, confidence, after)

@@ -181,6 +181,7 @@ def test_a_language_that_no_answer_is_written_in_gets_a_person_at_once_unless_a_
     polish = "Ile kosztuje wypłata za granicą i kiedy dostanę pieniądze"
     turn = talk({"Ile kosztuje": {"freeze_card": 0.99}})(polish)
     assert turn.answer.way == "handover" and turn.answer.language == "pl" and not turn.answer.alternatives
+    assert "Deutsch, English" in turn.answer.text
     assert turn.handover is not None and "language" in turn.handover.summary and turn.handover.language == "pl"
     documents = reading(Finder(0.9, {"Ile kosztuje": "2 procent"}), "Wypłata kosztuje 2 procent.")
     assert Talk(answering({}, documents))(polish).answer.way == "documents"
