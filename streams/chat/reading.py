@@ -1,5 +1,6 @@
 """The way of documents: passages found, spans read out of them and compared across passages. Pure, but for engines."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def likeliest(answers: Sequence["Answer"], weight: float = RANK_WEIGHT) -> tuple
 
 def at_rank(score: float, rank: int, weight: float) -> float:
     """A chance whose odds fall with the passage's rank, 0 for the one found best."""
-    odds = score / max(1 - score, 1e-9) * (1 + rank) ** -weight
+    odds = score / max(1 - score, 1e-9) * math.pow(1 + rank, -weight)
     return odds / (1 + odds)
 
 
