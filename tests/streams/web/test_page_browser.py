@@ -869,6 +869,27 @@ def test_dark_and_light_differ_and_both_can_be_read(open_page: Callable[..., Any
     assert len(papers) == 2
 
 
+def test_the_desk_and_an_answer_can_be_read_in_dark_and_light(open_page: Callable[..., Any], live: LivePage) -> None:
+    person_asked_for(live)
+    live.do(lambda board: live.answer(question("q1", "A person, please", "c1")))
+    live.do(lambda board: live.pass_on(HandoverReply(id="r1", conversation_id="c1", text="Hello", by="Ada")))
+    source = Source(kind="document", document="fees.md", heading="Abroad", quote="It costs 2%.")
+    told = {"way": "documents", "instruction": "COUNT Tesla", "sources": [source], "options": ["One", "Two"]}
+    live.answer = lambda asked: live.board.add_answer(answer(asked, "It costs 2%.", **told), 1, 1, True)  # type: ignore[arg-type]
+    for view in ("light", "dark"):
+        page = open_page(view)
+        page.goto(live.url + "#/desk/c1")
+        ask(page, "What does it cost?")
+        page.wait_for_selector(".options")
+        desk = ".reason .case>a>time .case>a>.hint .who .guess>b #case-since .summary #reply-close .back #desk-me"
+        chat = ".why>summary .quoted>blockquote .quoted>figcaption .computed .computed>code .options>li>button .thumb"
+        weak = [(view, *pair) for pair in page.evaluate(CONTRAST, f"{desk} {chat}".split()) if pair[1] < 4.5]
+        assert weak == []
+        page.locator("#tab-all").click()
+        page.wait_for_selector(".by-person")
+        assert page.evaluate(CONTRAST, [".by-person .handed"])[0][1] >= 4.5
+
+
 NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, a')]
   .filter(n => n.offsetParent && !(n.textContent.trim() || n.getAttribute('aria-label') || n.labels?.length))
   .map(n => n.outerHTML)"""
