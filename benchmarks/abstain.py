@@ -50,7 +50,9 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 SETS, NOW = Path(__file__).parent / "chat", datetime(2026, 11, 25, 15, tzinfo=UTC)  # what the live sets reckon from
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 CHUNK = 32
-RANK_WEIGHTS = (0.0, 0.25, RANK_WEIGHT, 1.0, 1.5, 2.0)  # of a passage's rank, against what the reader thinks of it
+RANK_WEIGHTS = sorted(
+    {0.0, 0.25, 0.5, 1.0, 1.5, 2.0, RANK_WEIGHT}
+)  # of a passage's rank, against what the reader thinks of it
 
 
 class Judged(NamedTuple):

@@ -8,7 +8,7 @@ from streams.chat.answering import Answering
 from streams.chat.index import PassageIndex
 from streams.chat.templates import load_templates
 from streams.chat.turns import Asked, Market, Turn
-from streams.documents.loading import load_all
+from streams.documents.loading import Limits, load_all
 from streams.engines import load_encoder
 from streams.intake import Refused, check_text
 from streams.records import Answer, Conversation, Origin, Question, Way
@@ -24,7 +24,7 @@ def answering_here(
     index = None
     if documents and "documents" in only:
         index = PassageIndex(load_encoder(settings))
-        index.apply(load_all(documents), [])
+        index.apply(load_all(documents, Limits(settings.max_document_bytes)), [])
     templates = load_templates(settings.templates)
     answering = load_answering(settings, lambda: templates, lambda: datetime.now(UTC), index, market, only)
     if index is not None:

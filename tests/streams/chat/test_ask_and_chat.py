@@ -1,6 +1,14 @@
 """`gretchen ask` and `gretchen chat` with the shipped intents model: what goes in, what comes out."""
 
+import fcntl
 import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +78,28 @@ def test_a_conversation_goes_on_line_by_line() -> None:
 def test_a_message_that_cannot_be_taken_does_not_end_the_conversation() -> None:
     result = run("chat", said=f"{'x' * 20_001}\nhi\n")
     assert result.exit_code == 0 and "Hello!" in result.stdout and "20001 characters" in result.output
+
+
+@pytest.mark.parametrize(("key", "code"), [(b"\x04", 0), (b"\x03", 130)])
+def test_a_conversation_in_a_terminal_ends_by_ctrl_d_and_ctrl_c(key: bytes, code: int) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from streams.cli import main; main()", "chat"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0))  # fmt: skip
+    os.close(theirs)
+    shown = until(ours, b"you> ")
+    os.write(ours, b"hi\r")
+    shown += until(ours, b"you> ")
+    os.write(ours, key)
+    assert process.wait(30) == code
+    os.close(ours)
+    assert b"Hello!" in shown and b"Traceback" not in shown
+
+
+def until(terminal: int, wanted: bytes, patience_s: float = 120) -> bytes:
+    shown, deadline = b"", time.monotonic() + patience_s
+    while wanted not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 4096)
+    assert wanted in shown, shown
+    return shown

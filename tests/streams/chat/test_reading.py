@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.reader import Answer
-from streams.chat.reading import FIRST, at_rank, likeliest
+from streams.chat.reading import FIRST, RANK_WEIGHT, at_rank, likeliest
 from tests.support.talking import Finder, Talk, answering, reading
 
 SCORES = st.floats(0, 1)
@@ -40,7 +40,7 @@ def test_what_is_taken_is_as_good_as_the_best(spans: list[tuple[int, str, float]
     answers = [span(*one) for one in spans]
     best, score = likeliest(answers)
     assert best in answers
-    assert score > max(at_rank(one.score, one.passage, 0.5) for one in answers) - 0.021
+    assert score > max(at_rank(one.score, one.passage, RANK_WEIGHT) for one in answers) - 0.021
 
 
 @pytest.mark.parametrize(("chance", "calls"), [(0.95, 1), (0.5, 2)])
