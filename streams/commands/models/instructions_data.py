@@ -22,8 +22,8 @@ MISSES_SHOWN = 5
     "--data", type=click.Path(path_type=Path), required=True,
     help="The folder that holds banking77 and clinc150, whose texts are no questions on the news.",
 )  # fmt: skip
-@click.option("--per-pattern", type=click.IntRange(min=1), default=15, show_default=True, help="Texts of each.")
-@click.option("--others", type=click.IntRange(min=1), default=2500, show_default=True, help="Texts of each data set.")
+@click.option("--per-pattern", type=click.IntRange(min=1), default=9, show_default=True, help="Texts of each.")
+@click.option("--others", type=click.IntRange(min=1), default=1500, show_default=True, help="Texts of each data set.")
 @click.option("--seed", type=int, default=13, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The --data of the task 'instructions'.")
 def command(data: Path, per_pattern: int, others: int, seed: int, out: Path) -> None:
