@@ -44,8 +44,8 @@ ORDINAL = [
 LAST = re.compile(r"^(?:the )?last(?: one)?\W*$", re.IGNORECASE)
 WORD = re.compile(r"\w+")
 STOP = {
-    "a", "an", "and", "do", "for", "how", "i", "in", "is", "it", "my", "of", "on", "or", "please", "the", "to", "want",
-    "what", "with",
+    "a", "an", "and", "do", "for", "how", "i", "in", "is", "it", "my", "of", "on", "one", "or", "please", "the", "to",
+    "want", "what", "with",
 }  # fmt: skip
 
 Move = Literal["with-person", "asked", "small-talk", "chosen", "slot-again", "parts"]
@@ -181,13 +181,14 @@ def choice(text: str, titles: Sequence[str]) -> int | None:
 
 
 def likest(told: set[str], options: Sequence[set[str]]) -> int | None:
-    """The option that shares most words with what was told, counting those that no other option has."""
+    """The option that shares most words with what was told, counting those that no other option has: most of them, or
+    something else is told."""
     shared = [
         len(told & own.difference(*(other for m, other in enumerate(options) if m != n)))
         for n, own in enumerate(options)
     ]
     most = max(shared, default=0)
-    return shared.index(most) if most > 0 and shared.count(most) == 1 else None
+    return shared.index(most) if 2 * most > len(told) and shared.count(most) == 1 else None
 
 
 def words(text: str) -> set[str]:

@@ -29,6 +29,7 @@ CLOSE = {"card": {"freeze_card": 0.45, "closing": 0.44}}
         ("something else", 2),
         ("none of those", 2),
         ("card", None),
+        ("my virtual thing is broken", None),
         ("physical or virtual?", None),
         ("I have lost my phone on the train and need somebody to lock it", None),
         ("", None),
