@@ -46,9 +46,14 @@ def proposals_of(
 def shortened(question: str) -> str:
     """The words that say what a question is about: "How do I change my address?" -> "change address". Empty where that
     is less than two words, or all of it."""
-    words = [word for word in KEPT_WORDS.findall(LEAD.sub("", question)) if word.lower() not in STOP - {"get", "not"}]
+    words = [word for word in KEPT_WORDS.findall(LEAD.sub("", question)) if tells(word)]
     short = " ".join(words)
     return short if len(words) > 1 and short.casefold() != question.rstrip("?!. ").casefold() else ""
+
+
+def tells(word: str) -> bool:
+    """Numbers, capitals and words of three letters or more, but those that are everywhere."""
+    return word.lower() not in STOP and (len(word) > 2 or not word.islower())
 
 
 def first_sentence(answer: str) -> str:

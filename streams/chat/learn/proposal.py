@@ -140,7 +140,7 @@ def table_of(one: Proposal) -> str:
 def quoted(text: str) -> str:
     """A TOML string on one line."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: "\\n" if match[0] == "\n" else " ", plain) + '"'
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", plain) + '"'
 
 
 def approved_in(text: str, where: str) -> dict[str, Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.commands.chat import learn, templates, test, train
+from streams.commands.chat import feedback, learn, templates, test, train
 from streams.intake import Refused
 from streams.settings import load_settings
 
@@ -87,5 +87,5 @@ def tell(talk: "Talk", text: str, explain: bool) -> None:
         click.echo("\n".join(f"    {line}" for line in explained(answer)))
 
 
-for verb in (learn.command, train.command, test.command, templates.command):
+for verb in (learn.command, feedback.command, train.command, test.command, templates.command):
     command.add_command(verb)
