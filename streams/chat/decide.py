@@ -11,6 +11,7 @@ from typing import Literal
 from streams.chat.turns import Candidate
 from streams.records import Considered
 
+LIKELY = 0.3  # chance of the likeliest intent, below which nobody is asked which is meant
 CLOSE = 0.1  # an intent that is less likely than this share of the likeliest is no option to ask about
 MOST_OPTIONS = 3
 CLEAR = 0.7  # chance of an intent, told by a follow-up's own words alone
@@ -65,8 +66,9 @@ def decide(weighed: Weighed, price: float) -> Verdict:
     best, least = weighed.best, least_chance(price)
     if best is not None and best.confidence > least:
         return Verdict("answer", best)
+    likely = max((each.confidence for each in weighed.candidates if each.intent), default=0.0) >= LIKELY
     for options in weighed.options:
-        if options.chance > least:
+        if likely and options.chance > least:
             return Verdict("clarify", best, options.intents)
     return Verdict("unsure", best)
 

@@ -42,6 +42,8 @@ ORDINAL = [
     for each in ORDINALS
 ]
 LAST = re.compile(r"^(?:the )?last(?: one)?\W*$", re.IGNORECASE)
+MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|</?[a-z][^<>]{0,200}>", re.IGNORECASE | re.DOTALL)
+"""Tells models nothing."""
 WORD = re.compile(r"\w+")
 STOP = {
     "a", "an", "and", "do", "for", "how", "i", "in", "is", "it", "my", "of", "on", "one", "or", "please", "the", "to",
@@ -103,11 +105,12 @@ def questions_of(state: Conversation, text: str) -> Heard:
     """The questions in a message; greetings between them are left out, a wish for a person is not."""
     if not WORD.search(text):
         return Heard(state, text, "small-talk", kind="emoji")
-    talks = [(part, small_talk.of(part)) for part in parts.split(text)]
+    read = MARKUP.sub(" ", text).strip()
+    talks = [(part, small_talk.of(part)) for part in parts.split(read)]
     if any(talk is not None and talk.kind == "wants_person" for _, talk in talks):
         return Heard(state, text, "asked")
     asked = [completed(part, state.subject) for part, talk in talks if talk is None]
-    whole = completed(text, state.subject)
+    whole = completed(read, state.subject)
     return Heard(state, text, "parts", tuple(asked) or (whole,), whole if len(asked) > 1 else None)
 
 

@@ -147,14 +147,17 @@ def clarify(heard: Heard, part: Part, verdict: Verdict, templates: Templates) ->
 
 
 def unsure(heard: Heard, confidence: float, templates: Templates) -> Says:
-    """For the first time: in other words, please. Then a person, or at once where we don't write the language."""
+    """For the first time: in other words, please, or in another language. Then a person."""
     state = heard.conversation
-    if state.language not in templates.languages:
-        known = ", ".join(sorted(language.NAMES.get(each, each) for each in templates.languages))
-        sorry = templates.say("other_language", state.language, {"languages": known})
-        text = f"{sorry}\n\n{templates.handover(state.language)}"
-        return passed_on(heard, text, "unsure", OTHER_LANGUAGE)._replace(confidence=confidence)
+    written = state.language in templates.languages
     if state.unanswered + 1 >= UNANSWERED:
-        return passed_on(heard, templates.handover(state.language), "unsure")._replace(confidence=confidence)
+        note = "" if written else OTHER_LANGUAGE
+        return passed_on(heard, templates.handover(state.language), "unsure", note)._replace(confidence=confidence)
+    text = templates.say("unsure", state.language) if written else other_language(state.language, templates)
     after = {"pending": None, "unanswered": state.unanswered + 1}
-    return Says("unsure", templates.say("unsure", state.language), True, confidence, after)
+    return Says("unsure", text, True, confidence, after)
+
+
+def other_language(spoken: str, templates: Templates) -> str:
+    known = sorted(language.NAMES.get(each, each) for each in templates.languages)
+    return templates.say("other_language", spoken, {"languages": ", ".join(known)})

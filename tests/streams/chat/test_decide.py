@@ -46,6 +46,11 @@ def test_two_close_intents_that_are_likely_together_are_asked_about() -> None:
     assert decide(far, 3.0).what == "unsure"
 
 
+def test_many_unlikely_intents_are_not_asked_about_however_likely_together() -> None:
+    flat = Weighed((template(0.28), template(0.27, "cash"), template(0.26, "pin")), (Options(("card", "cash"), 0.9),))
+    assert decide(flat, 3.0).what == "unsure"
+
+
 def test_no_question_goes_back_where_another_way_is_sure() -> None:
     weighed = Weighed((template(0.45),), (Options(("card", "cash"), 0.9),)) + Weighed((Candidate("live", "up", 0.9),))
     assert decide(weighed, 3.0) == decide(Weighed((Candidate("live", "up", 0.9),)), 3.0)

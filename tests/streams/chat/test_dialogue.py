@@ -178,11 +178,30 @@ def test_documents_are_read_for_what_was_said_and_then_for_what_that_may_go_on_f
     assert answer.way == "documents" and answer.confidence == pytest.approx(0.9 * TRUST)
 
 
-def test_a_language_that_no_answer_is_written_in_gets_a_person_at_once_unless_a_document_answers() -> None:
+def test_who_writes_in_a_language_that_no_answer_is_written_in_is_told_so_and_then_gets_a_person() -> None:
     polish = "Ile kosztuje wypłata za granicą i kiedy dostanę pieniądze"
-    turn = talk({"Ile kosztuje": {"freeze_card": 0.99}})(polish)
-    assert turn.answer.way == "handover" and turn.answer.language == "pl" and not turn.answer.alternatives
+    chat = talk({"Ile kosztuje": {"freeze_card": 0.99}})
+    turn = chat(polish)
+    assert turn.answer.way == "unsure" and turn.answer.language == "pl" and not turn.answer.alternatives
     assert "Deutsch, English" in turn.answer.text
-    assert turn.handover is not None and "language" in turn.handover.summary and turn.handover.language == "pl"
+    turn = chat(polish)
+    assert (
+        turn.answer.way == "handover"
+        and turn.handover is not None
+        and "language" in turn.handover.summary
+        and turn.handover.language == "pl"
+    )
+
+
+def test_a_document_answers_in_any_language() -> None:
+    polish = "Ile kosztuje wypłata za granicą i kiedy dostanę pieniądze"
     documents = reading(Finder(0.9, {"Ile kosztuje": "2 procent"}), "Wypłata kosztuje 2 procent.")
     assert Talk(answering({}, documents))(polish).answer.way == "documents"
+
+
+def test_markup_is_text_that_models_are_not_shown() -> None:
+    chat = talk({"freeze my card now": {"freeze_card": 0.9}})
+    turn = chat("<p>freeze <b>my</b> card</p><script>alert('closing')</script> now < 5 > 3")
+    recognizer = chat.of.intents
+    assert recognizer is not None and "alert" not in str(recognizer.engine.calls)  # type: ignore[attr-defined]
+    assert "<script>" in turn.answer.question
