@@ -43,7 +43,7 @@ class Recognizer:
             weighed = weigh(named(labels, next(predictions)[INTENT]), templates.answers, self.chance)
             if one.part.follows:
                 completed = following(named(labels, next(predictions)[INTENT]), one, templates)
-                weighed = likelier(weighed, weigh(completed, templates.answers, self._trusting))
+                weighed = likelier(weighed, weigh(completed, templates.answers, self._trusting, True))
             said.append(weighed)
         return said
 
@@ -65,11 +65,15 @@ def following(probabilities: Mapping[str, float], wanted: Wanted, templates: Tem
     return {intent: p / total for intent, p in odds.items()}
 
 
-def weigh(probabilities: Mapping[str, float], answers: Collection[str], chance: Chance) -> Weighed:
+def weigh(
+    probabilities: Mapping[str, float], answers: Collection[str], chance: Chance, follows: bool = False
+) -> Weighed:
     """The likeliest intents that have an answer, and how many of them together are likely enough to ask about."""
     likeliest = sorted(((p, intent) for intent, p in probabilities.items() if intent in answers), reverse=True)
     candidates = tuple(
-        Candidate("template", "", chance(p), (Source(kind="template", intent=intent),), intent, said=intent)
+        Candidate(
+            "template", "", chance(p), (Source(kind="template", intent=intent),), intent, said=intent, follows=follows
+        )
         for p, intent in likeliest[:CANDIDATES]
     )
     near = [(p, intent) for p, intent in likeliest[:MOST_OPTIONS] if p >= CLOSE * likeliest[0][0]]

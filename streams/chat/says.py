@@ -75,8 +75,9 @@ def settled(heard: Heard, template: Template, templates: Templates) -> Says:
         text = templates.say("slot_again", state.language, {"ask": slot.ask})
         return Says("clarify", text, True, 1.0, {"unanswered": 1}, options=tuple(slot.choices), why=(told,))
     source = Source(kind="template", intent=template.intent)
-    chosen = Verdict("answer", Candidate("template", "", 1.0, (source,), template.intent, said="chosen"))
-    return answer(heard, [(Part(state.subject or heard.text, heard.text), chosen)], templates)._replace(why=(told,))
+    chosen = Verdict("answer", Candidate("template", "", 1.0, (source,), template.intent))
+    asked = state.subject or heard.text  # what was asked before it was asked back
+    return answer(heard, [(Part(asked, asked), chosen)], templates)._replace(why=(told,))
 
 
 def to_parts(heard: Heard, thought: Thought, templates: Templates, price: float) -> Says:
@@ -115,7 +116,7 @@ def answer(heard: Heard, pairs: Sequence[tuple[Part, Verdict]], templates: Templ
         "unanswered": 0,
         "intent": last.intent,
         "instruction": last.instruction,
-        "subject": None if last.way == "live" else clip(part.text, SUBJECT_CHARS),
+        "subject": None if last.way == "live" else state.subject if last.follows else clip(part.spoken, SUBJECT_CHARS),
         "slots": slots,
     }
     least = min(best.confidence for _, best in said)

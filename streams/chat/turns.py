@@ -57,6 +57,7 @@ class Candidate:
     intent: str | None = None
     instruction: str | None = None
     said: str = ""  # for the record's `why`
+    follows: bool = False  # the question was completed by the conversation's subject, which stays
 
 
 class Hit(NamedTuple):

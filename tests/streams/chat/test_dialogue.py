@@ -205,3 +205,13 @@ def test_markup_is_text_that_models_are_not_shown() -> None:
     recognizer = chat.of.intents
     assert recognizer is not None and "alert" not in str(recognizer.engine.calls)  # type: ignore[attr-defined]
     assert "<script>" in turn.answer.question
+
+
+def test_the_subject_stays_through_follow_ups_until_another_question_is_clear() -> None:
+    chat = talk({"and closing": {"closing": 0.9}, "freeze": {"freeze_card": 0.9}})
+    chat("How do I freeze my card?")
+    for text in ("and abroad?", "what about Spain?"):
+        assert chat(text).answer.intent == "freeze_card"
+        assert chat.state.subject == "How do I freeze my card?"
+    chat("and closing the account?")
+    assert chat.state.subject == "and closing the account?"
