@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 MANY = 20  # examples of an intent, at the median, from which on the whole network is worth training
 FEW_EXAMPLES = 5  # with fewer, the beginning of the answer teaches, too
 ANSWER_WEIGHT = 0.3
+DONE = "trained"  # a mark: what is left is to export
 TOO_NEAR = 0.5  # cosine: a text on other matters that is so like an example is none
 TASK = """\
 # Written by 'gretchen chat train'.
-name = "intents"
+name = {name}
 max_tokens = 128
 text_pooling = "mean"
 abstain_on = "intent"
@@ -217,9 +218,9 @@ def full(
 
     if base is None:
         raise click.UsageError("--method full wants --base: a BERT's directory, or its name on the Hugging Face hub")
-    run = out / "run"
-    task = write_task(examples, run, epochs)
-    declared, corpus, measured = load(str(task), run)
+    run, data = out / "run", out / "task"
+    task = write_task(examples, data, name, epochs)
+    declared, corpus, measured = load(str(task), data)
     try:
         from models.bases import directory_of
         from models.export import export
@@ -227,36 +228,37 @@ def full(
     except ImportError as error:
         raise train_missing(error) from None
     directory = directory_of(base)
-    if not (run / "done").exists():
+    if not (data / DONE).exists():
         with surroundings(None, "cpu", (), go_on=()) as around:
             resume = (run / "last").exists()
             finetune(declared, corpus, directory, run, declared.training, around, resume=resume)
-        (run / "done").touch()
+        (data / DONE).touch()
     manifest = export(
         declared, corpus, measured, run / "best", out / "intents", version=version, base=Path(base).name, force=force,
         commands=[own_command(sys.argv[1:])], say=say,
     )  # fmt: skip
-    del name  # the task's
     tested: dict[str, Any] = manifest["metrics"]["test"]
     how = f"All of {Path(base).name}, trained on 70% of the examples; 15% chose the epoch, and 15% are held out."
     return training_report(tested["approved.intent"], tested.get("abstention", {}), (), (), how)
 
 
-def write_task(examples: dict[str, list[str]], run: Path, epochs: float) -> Path:
+def write_task(examples: dict[str, list[str]], data: Path, name: str, epochs: float) -> Path:
     """The task and its data. Raises InputError if a run on other data or epochs is there."""
     rows = [(text, intent) for intent, own in examples.items() for text in own]
     files = {
-        "task.toml": TASK.format(labels=json.dumps(list(examples)), epochs=epochs),
+        "task.toml": TASK.format(name=json.dumps(name), labels=json.dumps(list(examples)), epochs=epochs),
         "examples.csv": as_csv(rows),
         "elsewhere.csv": as_csv([(text, "") for text in elsewhere()]),
     }
-    run.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
-        place = run / file
+        place = data / file
         if place.exists() and place.read_text(encoding="utf-8") != content:
-            raise InputError(f"{place} is of a run on other examples or options; give another --out, or remove {run}")
+            raise InputError(
+                f"{place} is of a run on other examples or options; give another --out, or remove {data} and the run"
+            )
         place.write_text(content, encoding="utf-8")
-    return run / "task.toml"
+    return data / "task.toml"
 
 
 def as_csv(rows: Sequence[tuple[str, str]]) -> str:
