@@ -24,7 +24,7 @@ from models.questions import Question, Questions
 from models.tasks import Task
 from models.windows import Shape, Specials, Window, arrays, windows_of
 
-CALIBRATION_WINDOWS = 400
+CALIBRATION_WINDOWS = 1500
 RIGHT_F1 = 0.5  # a span that shares less with every annotated answer is a wrong answer
 FLOAT_STEPS = ((), ("down",), ("down", "attended"))
 """Matmuls of every layer that stay float32 if int8 loses too much: the first step that passes the gate is taken."""

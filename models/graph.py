@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 MS = "com.microsoft"
 LEVELS = 63
-GROUP = 32  # columns of a word's row that share a scale in 4 bits
+GROUP = 16  # columns of a word's row that share a scale in 4 bits
 POOLER = "encoder.pooler.dense"
 INTS, FLOATS = TensorProto.INT64, TensorProto.FLOAT
 Floats = npt.NDArray[np.float32]

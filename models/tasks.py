@@ -97,7 +97,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`word_bits`: of the exported word table; 4 make a vocabulary of 13,000 pieces 2.3 MB smaller than 8."""
+    """`word_bits`: of the exported word table; 4 make a vocabulary of 13,000 pieces 2 MB smaller than 8."""
 
     name: str
     max_tokens: int

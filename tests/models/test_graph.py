@@ -105,7 +105,7 @@ def test_a_word_table_in_4_bits_is_near_the_one_it_was_made_of_and_is_read_as_it
     words = rng.normal(0, 0.05, (50, 128)).astype(np.float32)
     words[7] = 0
     packed = graph.pack_rows(words)
-    assert packed.codes.nbytes + packed.scales.nbytes < 0.6 * words.size  # of a byte each
+    assert packed.codes.nbytes + packed.scales.nbytes < 0.65 * words.size  # of a byte each
     codes = np.concatenate([packed.codes & 15, packed.codes >> 4], 1).astype(np.float32) - 8
     unpacked = codes * np.repeat(packed.scales.astype(np.float32), graph.GROUP, 1)
     assert np.abs(unpacked - words).max() < words.std()
