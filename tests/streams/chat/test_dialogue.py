@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.chat.choice import choice
 from streams.chat.decide import TRUST
-from streams.chat.dialogue import choice, completed
+from streams.chat.follow_up import completed
+from streams.records import Pending
 from tests.support.talking import Finder, Talk, answering, reading, talk
 
 TITLES = ["How do I get a physical card?", "How do I get a virtual card?", "Something else"]
@@ -215,3 +218,10 @@ def test_the_subject_stays_through_follow_ups_until_another_question_is_clear() 
         assert chat.state.subject == "How do I freeze my card?"
     chat("and closing the account?")
     assert chat.state.subject == "and closing the account?"
+
+
+def test_what_was_asked_back_is_forgotten_where_the_team_has_taken_its_answers_away() -> None:
+    chat = talk({"freeze": {"freeze_card": 0.9}})
+    for pending in (Pending(question="?", options=["gone", "too"]), Pending(question="?", intent="gone", slot="kind")):
+        chat.state = msgspec.structs.replace(chat.state, pending=pending)
+        assert chat("the last one").answer.way in ("unsure", "handover")
