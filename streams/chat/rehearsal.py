@@ -175,6 +175,7 @@ def intent_f1(judged: Iterable[Judged]) -> dict[str, float]:
     scores = [2 * hit[intent] / (said[intent] + n) for intent, n in meant.items()]
     total = said.total() + meant.total()
     return {
+        "intents_expected": meant.total(),
         "intent_f1_macro": round(sum(scores) / len(scores), 4) if scores else 0.0,
         "intent_f1_micro": round(2 * hit.total() / total, 4) if total else 0.0,
     }

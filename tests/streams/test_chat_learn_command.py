@@ -4,13 +4,21 @@ import csv
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from kafka import KafkaProducer
 
 from models.errors import InputError, SettingsError
-from streams.commands.chat import command
+from streams.admin import ensure_topics, kafka_client_config
+from streams.commands.chat import command, trunks
+from streams.records import Answer, ChatFeedback, Origin
+from streams.settings import Settings
+from streams.topics import CHAT_ANSWERS, CHAT_FEEDBACK
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "streams" / "sample"
@@ -147,3 +155,66 @@ def test_mistakes_in_answers_are_shown_and_intents_that_nobody_answers(tmp_path:
     with pytest.raises(SettingsError, match="no answer is written for 77"):
         run("templates", "check", tmp_path)
     assert "1 answers in en, no mistake" in run("templates", "check", tmp_path, "--no-model").output
+
+
+class Counting:
+    """A trunk of two numbers a text that counts what it is asked."""
+
+    class model:  # noqa: N801 - stands in for a trunk's
+        name = b"one"
+
+        @classmethod
+        def SerializeToString(cls) -> bytes:  # noqa: N802 - onnx's name
+            return cls.name
+
+    tokenizer = b""
+
+    def __init__(self, dimensions: int) -> None:
+        self.asked, self.dimensions = list[str](), dimensions
+
+    def vectors(self, texts: list[str]) -> np.ndarray:
+        self.asked += texts
+        return np.array([[len(text)] * self.dimensions for text in texts], np.float32)
+
+
+def test_vectors_are_reckoned_once_and_those_of_another_trunk_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunks, "CHUNK", 2)
+    store, trunk = tmp_path / "new" / "vectors.npz", Counting(2)
+
+    def kept(of: Counting, *texts: str) -> list[list[float]]:
+        kept: list[list[float]] = trunks.kept_vectors(of, texts, store, lambda done, total: None).tolist()  # type: ignore[arg-type]
+        return kept
+
+    assert kept(trunk, "a", "bb", "ccc", "a") == [[1, 1], [2, 2], [3, 3], [1, 1]]
+    assert kept(trunk, "dddd", "bb") == [[4, 4], [2, 2]] and trunk.asked == ["a", "bb", "ccc", "dddd"]
+    monkeypatch.setattr(Counting.model, "name", b"other")
+    assert kept(Counting(3), "bb") == [[2, 2, 2]]
+    store.write_bytes(store.read_bytes()[:50])  # as a full disk would leave it
+    assert kept(Counting(3), "bb") == [[2, 2, 2]]
+
+
+@pytest.mark.kafka
+def test_judged_conversations_are_read_out_of_kafka(kafka_settings: Settings, tmp_path: Path) -> None:
+    answer = Answer(
+        id="q1:answer", question_id="q1", conversation_id="c", question="when do you open?", text="At nine.",
+        abstained=False, intent="hours", confidence=1.0, alternatives={},
+        answered_at=datetime(2026, 11, 25, tzinfo=UTC), model="m", origin=Origin(0, 0),
+    )  # fmt: skip
+    liked = ChatFeedback(id="f", answer_id=answer.id, conversation_id="c", good=True, at=answer.answered_at)
+    ensure_topics(kafka_settings)
+    producer = KafkaProducer(**kafka_client_config(kafka_settings), acks="all")
+    producer.send(CHAT_ANSWERS.of(kafka_settings), key=b"c", value=b"somebody else's record")
+    producer.send(CHAT_ANSWERS.of(kafka_settings), key=b"c", value=msgspec.json.encode(answer))
+    producer.send(CHAT_FEEDBACK.of(kafka_settings), key=b"q1:answer", value=msgspec.json.encode(liked))
+    producer.close()
+    environ = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
+        "GRETCHEN_TOPIC_PREFIX": kafka_settings.topic_prefix,
+    }
+    out = tmp_path / "talks.jsonl"
+    result = CliRunner().invoke(command, ["feedback", "--out", str(out)], env=environ, catch_exceptions=False)
+    assert result.exit_code == 0 and "2 turns, 1 of them customers'; 1 answers were judged" in result.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["role"], row["text"]) for row in rows] == [("customer", "when do you open?"), ("agent", "At nine.")]

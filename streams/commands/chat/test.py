@@ -119,7 +119,8 @@ def print_report(told: dict[str, Any], failing: Sequence[dict[str, Any]]) -> Non
         click.echo()
     click.echo(f"turns right           {told['right']} of {told['turns']} ({told['share_right']:.1%})")
     click.echo(f"dialogues right       {told['dialogues_right']} of {told['dialogues']}")
-    click.echo(f"intents               F1 {told['intent_f1_macro']:.3f} macro, {told['intent_f1_micro']:.3f} micro")
+    if told["intents_expected"]:
+        click.echo(f"intents               F1 {told['intent_f1_macro']:.3f} macro, {told['intent_f1_micro']:.3f} micro")
     click.echo(f"right answers         {told['right_answers']}")
     click.echo(f"wrong answers         {told['wrong_answers']}")
     click.echo(f"should have answered  {told['should_have_answered']}")

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import click
 import numpy as np
@@ -65,33 +66,40 @@ def elsewhere() -> list[str]:
 def kept_vectors(
     trunk: "Trunk", texts: Sequence[str], store: Path, progress: Callable[[int, int], None]
 ) -> npt.NDArray[np.float32]:
-    """Vectors of texts, in their order; what was reckoned is kept in `store`, so that a second call goes on from it."""
-    mark = hashlib.sha256(trunk.model.SerializeToString() + trunk.tokenizer).digest()
-    keys = [hashlib.sha256(mark + text.encode("utf-8", "surrogatepass")).hexdigest()[:32] for text in texts]
-    held = read_store(store)
+    """Vectors of texts, in their order; what was reckoned is kept in `store`, so that a second call goes on from it.
+
+    Those of another trunk are forgotten.
+    """
+    mark = hashlib.sha256(trunk.model.SerializeToString() + trunk.tokenizer).hexdigest()
+    keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32] for text in texts]
+    held = read_store(store, mark)
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
-    todo = list(missing.items())
+    todo, written = list(missing.items()), len(held)
     for start in range(0, len(todo), CHUNK):
         progress(start, len(todo))
         part = todo[start : start + CHUNK]
         held |= dict(zip([key for key, _ in part], trunk.vectors([text for _, text in part]), strict=True))
-        write_store(store, held)
+        if len(held) > 1.2 * written or start + CHUNK >= len(todo):  # all is written anew
+            write_store(store, mark, held)
+            written = len(held)
     progress(len(todo), len(todo))
     return np.stack([held[key] for key in keys]) if keys else np.zeros((0, trunk.dimensions), np.float32)
 
 
-def read_store(store: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """Empty where there is none, or half of one."""
+def read_store(store: Path, mark: str) -> dict[str, npt.NDArray[np.float32]]:
+    """Empty where there is none, half of one, or another trunk's."""
     try:
-        with np.load(store) as saved:
+        with store.open("rb") as file, np.load(file) as saved:
+            if str(saved["mark"]) != mark:
+                return {}
             return dict(zip(saved["keys"].tolist(), saved["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return {}
 
 
-def write_store(store: Path, held: dict[str, npt.NDArray[np.float32]]) -> None:
+def write_store(store: Path, mark: str, held: dict[str, npt.NDArray[np.float32]]) -> None:
     store.parent.mkdir(parents=True, exist_ok=True)
     part = store.with_name(store.name + ".part")
     with part.open("wb") as file:
-        np.savez(file, keys=np.array(list(held)), vectors=np.stack(list(held.values())))
+        np.savez(file, mark=np.array(mark), keys=np.array(list(held)), vectors=np.stack(list(held.values())))
     part.replace(store)
