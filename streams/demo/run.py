@@ -23,8 +23,7 @@ from streams.demo.ledger import Ledger
 from streams.demo.playlist import SAMPLE, Item, playlist
 from streams.demo.screen import Screen
 from streams.documents.loading import load_all
-from streams.events import headers_of
-from streams.records import Passage
+from streams.events import output
 from streams.settings import Settings, load_settings
 from streams.topics import ALERTS, CHAT_ANSWERS, CHAT_QUESTIONS, DEAD_LETTERS, DOCUMENTS, HANDOVERS, NEWS, SCORED_NEWS
 
@@ -141,8 +140,8 @@ def add_documents(settings: Settings) -> None:
     """The sample's, before the worker starts: it is ready once it has read them."""
     producer = KafkaProducer(**kafka_client_config(settings), acks="all")
     for passage in load_all([SAMPLE / "documents"]):
-        value = msgspec.json.encode(passage)
-        producer.send(DOCUMENTS.of(settings), passage.id.encode(), value, headers_of(passage.id, Passage))
+        record = output(settings, DOCUMENTS, passage.id, passage)
+        producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
     producer.close()
 
 
