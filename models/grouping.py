@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 MOST_CLUSTERED = 4000  # all pairs of these are compared: 64 MB; the rest join the groups that these make
+MOST_COMPARED = 1000  # replies of a group, for the best of them
 CENTERED_FROM = 8  # texts; of fewer the mean says nothing
 REPLY_SHARE = 0.7
 VECTOR_SHARE = 0.5  # of a reply's likeness; the rest is by its words
@@ -26,13 +27,21 @@ class Likeness:
     replies: Floats
     words: Floats
 
-    def between(self, some: Ints, others: Ints) -> Floats:
-        """Float32 [some, others], 1 for the same question with the same reply."""
-        asked = self.questions[some] @ self.questions[others].T
-        meant = self.replies[some] @ self.replies[others].T
-        said = self.words[some] @ self.words[others].T
-        replied = VECTOR_SHARE * meant + (1 - VECTOR_SHARE) * said
-        return np.asarray((1 - REPLY_SHARE) * asked + REPLY_SHARE * replied, np.float32)
+    def between(self, others: "Likeness") -> Floats:
+        """Float32 [these, others], 1 for the same question with the same reply."""
+        replied = VECTOR_SHARE * (self.replies @ others.replies.T) + (1 - VECTOR_SHARE) * (self.words @ others.words.T)
+        return np.asarray((1 - REPLY_SHARE) * (self.questions @ others.questions.T) + REPLY_SHARE * replied, np.float32)
+
+    def some(self, these: Ints) -> "Likeness":
+        return Likeness(self.questions[these], self.replies[these], self.words[these])
+
+    def means(self, groups: Sequence[Sequence[int]]) -> "Likeness":
+        """Of each group; between two means is the mean of what is between the members."""
+
+        def mean(rows: Floats) -> Floats:
+            return np.stack([rows[list(each)].mean(0) for each in groups])
+
+        return Likeness(mean(self.questions), mean(self.replies), mean(self.words))
 
 
 def likeness(questions: Floats, replies: Floats, reply_texts: Sequence[str]) -> Likeness:
@@ -64,7 +73,8 @@ def group(like: Likeness, least: float) -> list[list[int]]:
     if count < 2:
         return [[n] for n in range(count)]
     core = np.arange(count) if count <= MOST_CLUSTERED else np.random.default_rng(0).permutation(count)[:MOST_CLUSTERED]
-    distances = np.clip(1 - like.between(core, core), 0, 2)
+    compared = like.some(core)
+    distances = np.clip(1 - compared.between(compared), 0, 2)
     labels = AgglomerativeClustering(
         n_clusters=None, distance_threshold=1 - least, metric="precomputed", linkage="average"
     ).fit_predict(distances)
@@ -75,11 +85,10 @@ def group(like: Likeness, least: float) -> list[list[int]]:
 
 def join(like: Likeness, groups: list[list[int]], rest: Sequence[int], least: float) -> None:
     """Put each of the rest into the group that it is most like, on average, or into one of its own."""
-    before = [np.array(each) for each in groups]
+    means = like.means(groups)
     for start in range(0, len(rest), 256):
-        part = np.array(rest[start : start + 256])
-        means = np.stack([like.between(part, each).mean(1) for each in before], 1)
-        for n, row in zip(part.tolist(), means, strict=True):
+        part = rest[start : start + 256]
+        for n, row in zip(part, like.means([[n] for n in part]).between(means), strict=True):
             if row.max() >= least:
                 groups[int(row.argmax())].append(n)
             else:
@@ -88,6 +97,6 @@ def join(like: Likeness, groups: list[list[int]], rest: Sequence[int], least: fl
 
 def medoid(like: Likeness, members: Sequence[int], handicap: Sequence[float]) -> int:
     """The member whose reply is most like the other replies, less its handicap."""
-    of = np.array(members)
+    of, handicap = np.array(members[:MOST_COMPARED]), handicap[:MOST_COMPARED]
     meant = like.replies[of] @ like.replies[of].T + like.words[of] @ like.words[of].T
     return int(of[int((meant.mean(1) - np.array(handicap)).argmax())])

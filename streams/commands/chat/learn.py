@@ -179,14 +179,13 @@ def propose(
 
 def near_groups(like: "Likeness", groups: Sequence[Sequence[int]], alike: float) -> list[tuple[int, int, float]]:
     """Pairs of groups that are nearly one, the most alike first."""
-    import numpy as np
-
-    found = []
-    for a, one in enumerate(groups):
-        for b in range(a):
-            mean = float(like.between(np.array(one[:100]), np.array(groups[b][:100])).mean())
-            if mean >= NEAR * alike:
-                found.append((b, a, mean))
+    if not groups:
+        return []
+    means = like.means(groups)
+    alikeness = means.between(means)
+    found = [
+        (b, a, float(alikeness[a, b])) for a in range(len(groups)) for b in range(a) if alikeness[a, b] >= NEAR * alike
+    ]
     return sorted(found, key=lambda each: -each[2])[:MOST_NEAR]
 
 
