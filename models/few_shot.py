@@ -22,7 +22,7 @@ from models.metrics import Floats, Ints, confusion, softmax
 from models.trunk import Trunk
 
 HEAD = "intent"
-STRENGTH = 0.1  # inverse of the penalty on weights; as good as any from 0.01 to 1, see docs/experiments.md
+STRENGTH = 0.1  # inverse of the penalty on weights; docs/experiments.md
 OUTLIER_WEIGHT = 1.0
 FOLDS = 5
 MOST_ABSTAINED = 0.3  # of the known questions: a model of few examples has to be unsure more often than a shipped one
