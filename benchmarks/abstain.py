@@ -3,9 +3,9 @@
     python benchmarks/abstain.py template|documents|live --data FOLDER [--outside 0.2] [--price 3] [--split dev|test]
 
 template: the intents model, asked the questions of its task; to a text that is no question of the bank's every answer
-is wrong. documents: all passages of the reader's sources are indexed, and the questions asked of all of them, those of
-TAT-QA too, which none of these passages answers; right is an answer of F1 0.5 and more with an annotator's. live: the
-sets of benchmarks/chat; right is the very instruction, and there is none for a question that asks for none.
+is wrong. documents: all passages of new_wiki are indexed, and its questions asked of all of them, those of TAT-QA too,
+which none of these passages answers; right is an answer of F1 0.5 and more with an annotator's. live: the sets of
+benchmarks/chat; right is the very instruction, and there is none for a question that asks for none.
 
 `--outside` is the share of questions without an answer that the map is for: it decides what a confidence is worth. Dev
 makes maps, `--split test` measures them. Prints the points for streams/chat/chances.toml, the calibration error before
@@ -45,10 +45,31 @@ from streams.records import Alert
 from streams.settings import load_settings
 
 Floats = npt.NDArray[np.float64]
-SHELVES = ("new_wiki", "reddit", "amazon")  # the reader's sources whose passages stand alone
+SHELVES = ("new_wiki",)  # questions of reddit and amazon lean on the passage that they were asked about
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SETS, NOW = Path(__file__).parent / "chat", datetime(2026, 11, 25, 15, tzinfo=UTC)  # what the live sets reckon from
-KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+KNOTS = (
+    0.0,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    0.95,
+    0.98,
+    0.99,
+    0.995,
+    0.998,
+    0.999,
+    0.9995,
+    0.9999,
+    1.0,
+)
 CHUNK = 32
 RANK_WEIGHTS = sorted(
     {0.0, 0.25, 0.5, 1.0, 1.5, 2.0, RANK_WEIGHT}
@@ -165,7 +186,7 @@ def fitted(judged: Judged) -> list[tuple[float, float]]:
 
 
 def odds(confidence: Floats) -> Floats:
-    bounded = np.clip(confidence, 1e-4, 1 - 1e-4)
+    bounded = np.clip(confidence, 1e-5, 1 - 1e-5)
     return np.asarray(np.log(bounded / (1 - bounded)), np.float64)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SPANS = 6  # that compete for an answer
 FIRST = 2  # passages that are read at first: each takes the reader some milliseconds
-SURE = 0.9  # a chance at which the others are not read
+SURE = 0.7  # a chance at which the others are not read
 RANK_WEIGHT = 1.0  # benchmarks/abstain.py compares it with others
 EQUAL = 0.02  # difference of chances that says nothing
 NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
