@@ -74,20 +74,23 @@ class Vectors:
         for it `also`."""
         rows, row_of = self._rows, self._row_of
         known = min(self._count, len(rows.numbers))
-        cosines = np.empty((known, len(queries)), np.float32)
-        across = np.ascontiguousarray(queries.T)
+        cosines = np.empty((len(queries), known), np.float32)
         for start in range(0, known, BLOCK_ROWS):
             block = slice(start, min(start + BLOCK_ROWS, known))
-            np.matmul(rows.vectors[block].astype(np.float32), across, out=cosines[block])
-        cosines *= rows.scales[:known, None]
+            wide = rows.vectors[block].astype(np.float32)
+            for query, found in zip(queries, cosines, strict=True):
+                np.vecdot(wide, query, out=found[block])  # a product of matrices would wake threads, which spin
+        cosines *= rows.scales[:known]
         numbers = rows.numbers[:known].copy()
-        cosines[numbers == GONE] = -np.inf
-        found = []
-        for n, wanted in enumerate(also):
-            places = {*top(cosines[:, n], count), *(row_of.get(number, known) for number in wanted)}
-            found.append({int(numbers[row]): float(cosines[row, n]) for row in places if row < known})
-            found[-1].pop(GONE, None)
-        return found
+        cosines[:, numbers == GONE] = -np.inf
+        return [
+            {
+                int(numbers[row]): float(of_query[row])
+                for row in {*top(of_query, count), *(row_of.get(number, known) for number in wanted)}
+                if row < known and numbers[row] != GONE
+            }
+            for of_query, wanted in zip(cosines, also, strict=True)
+        ]
 
 
 def top(scores: Floats, count: int) -> list[int]:
