@@ -28,7 +28,7 @@ def completed(text: str, subject: str | None) -> Part:
         return Part(text, text)
     about = subject.rstrip(" ?!.")
     if rest := follow_up_in(text.strip()):
-        return Part(f"{about}, {rest}", text, "again")
+        return Part(replaced(about, rest) or f"{about}, {rest}", text, "again")
     if REFERS.search(text) and len(text.split()) <= REFERRING_WORDS:
         return Part(f"{about}. {text}", text, "more")
     return Part(text, text)
@@ -40,3 +40,13 @@ def follow_up_in(text: str) -> str:
     rest = text[lead.end() :] if lead else ""
     anew = lead is not None and lead.re is AND and QUESTION.match(rest)
     return "" if anew or len(rest.split()) > FOLLOW_UP_WORDS else rest
+
+
+def replaced(about: str, rest: str) -> str:
+    """The subject with `rest` for what it stands for, "the Acorn account" for "the Hazel account": as many words, the
+    first one the same; empty where there is no such place."""
+    told, words = rest.rstrip(" ?!.").split(), about.split()
+    for at in range(len(words) - len(told) + 1 if len(told) > 1 else 0):
+        if words[at].lower() == told[0].lower():
+            return " ".join([*words[:at], *told, *words[at + len(told) :]])
+    return ""

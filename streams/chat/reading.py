@@ -38,19 +38,19 @@ class Documents:
         """What may be a follow-up is asked as it was said first, and completed where that finds nothing clear."""
         texts = [one.part.spoken if one.part.follows == "more" else one.part.text for one in wanted]
         again = [one.part.follows == "again" for one in wanted]
-        weighed = self._read(texts, self.chance, again)
+        weighed = self._read(texts, again)
         left = [n for n, one in enumerate(wanted) if one.part.follows == "more" and not is_clear(weighed[n])]
         if left:
             texts = [wanted[n].part.text for n in left]
-            completed = self._read(texts, lambda score: TRUST * self.chance(score), [True] * len(left))
+            completed = self._read(texts, [True] * len(left))
             for n, more in zip(left, completed, strict=True):
                 weighed[n] = likelier(weighed[n], more)
         return weighed
 
-    def _read(self, questions: Sequence[str], chance: Chance, follows: Sequence[bool]) -> list[Weighed]:
+    def _read(self, questions: Sequence[str], follows: Sequence[bool]) -> list[Weighed]:
         found = self.index.search(questions, self.passages)
         answers = self.answers(questions, found)
-        return [weigh(spans, hits, chance, one) for spans, hits, one in zip(answers, found, follows, strict=True)]
+        return [weigh(spans, hits, self.chance, one) for spans, hits, one in zip(answers, found, follows, strict=True)]
 
     def answers(self, questions: Sequence[str], found: Sequence[Sequence[Hit]]) -> list[list["Answer"]]:
         """Spans of the passages found for each question: of the first ones, and of all where those leave doubts."""
@@ -84,7 +84,8 @@ def weigh(answers: Sequence["Answer"], hits: Sequence[Hit], chance: Chance, foll
         quote=best.text,
     )
     text = quoted(passage, best.start, best.end)
-    return Weighed((Candidate("documents", text, chance(score), (source,), said=passage.id, follows=follows),))
+    confidence = chance(score) * (TRUST if follows else 1.0)
+    return Weighed((Candidate("documents", text, confidence, (source,), said=passage.id, follows=follows),))
 
 
 def likeliest(answers: Sequence["Answer"], weight: float = RANK_WEIGHT) -> tuple["Answer", float]:

@@ -68,6 +68,19 @@ def test_a_follow_up_is_asked_again_about_the_subject_and_nothing_else_is(said: 
     assert completed(said, None).text == said
 
 
+@pytest.mark.parametrize(
+    ("subject", "said", "asked"),
+    [
+        ("What does the Hazel account pay?", "and the Acorn account?", "What does the Acorn account pay"),
+        ("What does Linden Plus cost?", "and Linden Basic?", "What does Linden Basic cost"),
+        ("What is the fee in Spain a year?", "what about in France?", "What is the fee in France a year"),
+        ("What is the fee?", "and the fee for a second card?", "What is the fee, the fee for a second card?"),
+    ],
+)
+def test_what_a_follow_up_names_takes_the_place_of_its_like(subject: str, said: str, asked: str) -> None:
+    assert completed(said, subject).text == asked
+
+
 def test_close_intents_are_asked_about_and_the_choice_is_answered() -> None:
     chat = talk(CLOSE)
     asked = chat("something with a card").answer
