@@ -110,7 +110,7 @@ def pack_rows(words: Floats) -> Packed:
     # the greatest value does not decide alone: of several scales the one that loses least
     widest = np.maximum(np.abs(groups).max(2, keepdims=True) / 7, 1e-7)
     best, scales = np.full(widest.shape, np.inf), widest
-    for share in np.arange(0.7, 1.01, 0.05, np.float32):
+    for share in np.linspace(0.7, 1, 7, dtype=np.float32):
         scale = (widest * share).astype(np.float16).astype(np.float32)
         lost = ((np.clip(np.round(groups / scale), -7, 7) * scale - groups) ** 2).sum(2, keepdims=True)
         best, scales = np.minimum(best, lost), np.where(lost < best, scale, scales)
@@ -200,10 +200,10 @@ class Builder:
     def packed_words(self, table: Packed) -> str:
         g = self.g
         rows = g.add("Gather", [g.constant(table.codes), "input_ids"])
-        low = g.add("BitwiseAnd", [rows, g.constant(np.uint8([15]))])
-        high = g.add("BitShift", [rows, g.constant(np.uint8([4]))], direction="RIGHT")
+        low = g.add("BitwiseAnd", [rows, g.constant(np.array([15], np.uint8))])
+        high = g.add("BitShift", [rows, g.constant(np.array([4], np.uint8))], direction="RIGHT")
         codes = g.add("Cast", [g.add("Concat", [low, high], axis=-1)], to=FLOATS)
-        values = g.add("Sub", [codes, g.constant(np.float32([8]))])
+        values = g.add("Sub", [codes, g.constant(np.array([8], np.float32))])
         groups = g.add("Reshape", [values, g.constant(np.array([0, 0, -1, GROUP]))])
         scales = g.add("Cast", [g.add("Gather", [g.constant(table.scales), "input_ids"])], to=FLOATS)
         x = g.add("Mul", [groups, g.add("Unsqueeze", [scales, g.constant(np.array([3]))])])
