@@ -1,119 +1,162 @@
 """Answers from documents, end to end: find, read, decide, on questions whose passages were held out of training.
 
-    python benchmarks/chat_documents.py --data ../shared/data [--reader DIR] [--encoder DIR] [--limit N]
+    python benchmarks/chat_documents.py --data ../shared/data [--limit N]
 
 All passages of SQuADShifts' new_wiki are the documents. Asked are the questions of the test split, which one of them
-answers, and benchmarks/chat/unanswerable.jsonl, which none does. A wrong answer is one whose span shares less than half
-with every annotated answer (F1 below .5), or any answer to a question that has none.
+answers, and benchmarks/chat/unanswerable.jsonl, which none does; and the questions once more with their own passage
+taken away. An answer is wrong if its span shares less than half with every annotated answer (F1 below .5) and the
+sentence that is quoted holds none of them, or if there is none.
 
-Beside our way: the best span of BM25's first passage, and of its first five by the sum of the logits, neither with a
-way to say nothing but a threshold on the same score.
+Beside our way: the best span of BM25's first passage, and of its first five by the same reader's margin, as a plain
+pipeline has it. GRETCHEN_READER_MODEL and GRETCHEN_ENCODER_MODEL name other models than the shipped ones.
 """
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from models import reading
-from models.artifact import load_artifact
-from models.engines.encoder import Encoder
-from models.engines.reader import Reader
 from models.questions import Question, load_questions
+from models.reading import exact_match, f1, interval, normalize_answer
 from models.tasks import load_task
+from streams import ways
+from streams.chat.compose import quoted
+from streams.chat.decide import least_chance
 from streams.chat.index import PassageIndex
 from streams.chat.passages import passages_of
 from streams.chat.reading import Documents
-from streams.chat.turns import Part, Wanted
+from streams.chat.template import Templates
+from streams.chat.turns import Hit, Part, Wanted
+from streams.engines import load_encoder
 from streams.records import Conversation
-from streams.settings import ZOO
+from streams.settings import load_settings
 
 SET = "new_wiki"
 UNANSWERABLE = Path(__file__).parent / "chat" / "unanswerable.jsonl"
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
 AT_ONCE = 32
-WRONG = 0.5  # F1 below which an answer is a wrong one
+WRONG = 0.5  # F1 below which a span is a wrong one
+PASSAGES_A_DOCUMENT = 8  # no more of new_wiki's are cut out of one
 
 
 class Told(NamedTuple):
-    """What was answered, and the number that grows with how sure one is."""
+    """What was answered, the sentence or passage around it, and the number that grows with how sure one is."""
 
     text: str
+    around: str
     score: float
+
+
+class Without:
+    """An index in which a question does not find its own passage."""
+
+    def __init__(self, index: PassageIndex, own: dict[str, str]) -> None:
+        self._index, self._own = index, own
+
+    def search(self, questions: Sequence[str], k: int) -> list[list[Hit]]:
+        found = self._index.search(questions, k + PASSAGES_A_DOCUMENT)
+        return [
+            [hit for hit in hits if hit.passage.document != self._own[question]][:k]
+            for question, hits in zip(questions, found, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._index)
 
 
 def main() -> None:
     options = arguments()
-    task = load_task("reader")
-    questions = load_questions(task, options.data)
+    settings = load_settings(os.environ)
+    questions = load_questions(load_task("reader"), options.data)
     asked = [q for q in questions.of("test", SET) if q.answers][: options.limit]
-    others = [json.loads(line)["question"] for line in UNANSWERABLE.read_text(encoding="utf-8").splitlines()]
-    reader = Reader(load_artifact(options.reader))
-    index = PassageIndex(Encoder(load_artifact(options.encoder)) if options.encoder else None)
-    for n, passage in enumerate(questions.passages[SET]):
-        index.apply(passages_of(str(n), SET, passage, "txt", NOW), [])
-    texts = [question.text for question in asked] + others
-    print(f"{len(asked)} questions, {len(others)} that nothing answers, {len(index)} passages; {reader.version}")
-    for k in options.passages:
-        begun = time.perf_counter()
-        told = ours(Documents(index, reader, lambda chance: chance, k), texts)
-        each_ms = (time.perf_counter() - begun) * 1000 / len(texts)
-        show(f"ours, {k} passages read, {each_ms:.0f} ms a question in batches of {AT_ONCE}", told, asked)
+    strange = [json.loads(line)["question"] for line in UNANSWERABLE.read_text(encoding="utf-8").splitlines()]
+    index = PassageIndex(load_encoder(settings))
+    names = {passage: str(n) for n, passage in enumerate(questions.passages[SET])}
+    index.apply([one for text, name in names.items() for one in passages_of(name, name, text, "txt", NOW)], [])
+    without = Without(index, {question.text: names[question.passage] for question in asked})
+    way = ways.documents(settings, index)
+    if way is None:
+        raise SystemExit(f"there is no reader in {settings.reader_model}; name one by GRETCHEN_READER_MODEL")
+    print(f"{len(asked)} questions, {len(index)} passages, at most {way.passages} read; {way.reader.version}")
+    texts = [question.text for question in asked]
+    begun = time.perf_counter()
+    told = ours(way, texts)
+    print(f"{(time.perf_counter() - begun) * 1000 / len(texts):.0f} ms a question, {AT_ONCE} at once")
+    removed = ours(Documents(without, way.reader, way.chance, way.passages), texts)
+    show("ours", told, asked, removed, ours(way, strange), least_chance(options.price))
     for k in (1, 5):
-        show(f"the best span of BM25's first {k}, no 'no answer'", plain(index, reader, texts, k), asked)
+        answer = plain(way, k)
+        show(f"the best span of BM25's first {k}", answer(texts), asked, plain(way, k, without)(texts), answer(strange))
 
 
-def ours(documents: Documents, texts: Sequence[str]) -> list[Told]:
+def ours(way: Documents, texts: Sequence[str]) -> list[Told]:
     told = []
-    conversation = Conversation(id="benchmark")
+    conversation, templates = Conversation(id="benchmark"), Templates({}, {})
     for start in range(0, len(texts), AT_ONCE):
         wanted = [Wanted(Part(text, text), conversation, NOW) for text in texts[start : start + AT_ONCE]]
-        for weighed in documents.think(wanted, None):  # type: ignore[arg-type] - documents need no templates
+        for weighed in way.think(wanted, templates):
             best = weighed.best
-            told.append(Told(best.sources[0].quote or "", best.confidence) if best else Told("", 0.0))
+            told.append(Told(best.sources[0].quote or "", best.text, best.confidence) if best else Told("", "", 0.0))
     return told
 
 
-def plain(index: PassageIndex, reader: Reader, texts: Sequence[str], k: int) -> list[Told]:
-    """Of the first passages' spans the one with the greatest margin, a question at a time as a plain pipeline would."""
-    told = []
-    for start in range(0, len(texts), AT_ONCE):
-        part = texts[start : start + AT_ONCE]
-        passages = [[hit.passage.text for hit in hits] for hits in index.search(part, k)]
-        for said in reader.read_many(list(zip(part, passages, strict=True)), 1):
-            told.append(Told(said.answers[0].text, said.answers[0].score) if said.answers else Told("", 0.0))
-    return told
+def plain(way: Documents, k: int, index: Without | None = None) -> Callable[[Sequence[str]], list[Told]]:
+    """Of the first passages' spans the one with the greatest margin, as a plain pipeline has it."""
+
+    def answer(texts: Sequence[str]) -> list[Told]:
+        told = []
+        for start in range(0, len(texts), AT_ONCE):
+            part = texts[start : start + AT_ONCE]
+            found = (index or way.index).search(part, k)
+            passages = [[hit.passage.text for hit in hits] for hits in found]
+            readings = way.reader.read_many(list(zip(part, passages, strict=True)), 1)
+            for hits, best in ((hits, said.answers[0]) for hits, said in zip(found, readings, strict=True)):
+                around = quoted(hits[best.passage].passage, best.start, best.end)
+                told.append(Told(best.text, around, best.score))
+        return told
+
+    return answer
 
 
-def show(name: str, told: Sequence[Told], asked: Sequence[Question]) -> None:
-    overlaps = np.array(
-        [reading.f1(t.text, q.answer_texts) if t.text else 0.0 for t, q in zip(told, asked, strict=False)]
+def show(
+    name: str, told: Sequence[Told], asked: Sequence[Question], removed: Sequence[Told], strange: Sequence[Told],
+    least: float | None = None,
+) -> None:  # fmt: skip
+    """`least`: the score above which is answered, told first."""
+    overlaps = np.array([f1(t.text, q.answer_texts) for t, q in zip(told, asked, strict=True)])
+    exact = np.mean([exact_match(t.text, q.answer_texts) for t, q in zip(told, asked, strict=True)])
+    right = np.array([o >= WRONG or holds(t, q) for o, t, q in zip(overlaps, told, asked, strict=True)])
+    own, away, none = (np.array([t.score for t in some]) for some in (told, removed, strange))
+    low, high = interval(overlaps)
+    print(f"\n{name}: if all are answered F1 {overlaps.mean():.3f} [{low:.3f}, {high:.3f}], exact {exact:.3f},")
+    print(
+        f"right {right.mean():.1%}\n\n| score over | answered | F1 of these | wrong of these | answered, own passage away",
+        end="",
     )
-    exact = np.mean([reading.exact_match(t.text, q.answer_texts) for t, q in zip(told, asked, strict=False)])
-    scores = np.array([t.score for t in told])
-    own, strange = scores[: len(asked)], scores[len(asked) :]
-    low, high = reading.interval(overlaps)
-    print(f"\n{name}\n  all answered: F1 {overlaps.mean():.3f} [{low:.3f}, {high:.3f}], exact {exact:.3f}")
-    print("  threshold  answered  F1 of these  wrong of these  wrong of all asked  answered where nothing answers")
-    for coverage in (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4):
-        threshold = float(np.quantile(own, 1 - coverage))
-        answered = own >= threshold
-        wrong = overlaps[answered] < WRONG
-        print(f"  {threshold:9.4f}  {answered.mean():8.1%}  {overlaps[answered].mean():11.3f}  {wrong.mean():14.1%}"
-              f"  {wrong.sum() / len(own):18.1%}  {(strange >= threshold).mean():15.1%}")  # fmt: skip
+    print(f" | of {len(none)} that nothing answers |\n|---|---|---|---|---|---|")
+    marks = [float(np.quantile(own, 1 - share)) for share in (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)]
+    for mark in marks if least is None else [least, *marks]:
+        answered = own >= mark
+        shares = answered.mean(), 1 - right[answered].mean(), (away >= mark).mean(), (none >= mark).mean()
+        told_of = "{:.1%} | {:.3f} | {:.1%} | {:.1%} | {:.1%}".format(shares[0], overlaps[answered].mean(), *shares[1:])
+        print(f"| {mark:.3f} | {told_of} |")
+
+
+def holds(told: Told, question: Question) -> bool:
+    around = f" {normalize_answer(told.around)} "
+    return any(f" {normalize_answer(answer)} " in around for answer in question.answer_texts)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder with squadshifts/")
-    parser.add_argument("--reader", type=Path, default=ZOO / "reader")
-    parser.add_argument("--encoder", type=Path, help="an artifact of kind encoder; none: by words alone")
-    parser.add_argument("--passages", type=int, nargs="+", default=[3, 5, 8])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder with squadshifts/")
+    parser.add_argument("--price", type=float, default=3.0, help="of a wrong answer, in hand-overs")
     parser.add_argument("--limit", type=int)
     return parser.parse_args()
 
