@@ -116,9 +116,10 @@ def plain(way: Documents, k: int, index: Without | None = None) -> Callable[[Seq
             found = (index or way.index).search(part, k)
             passages = [[hit.passage.text for hit in hits] for hits in found]
             readings = way.reader.read_many(list(zip(part, passages, strict=True)), 1)
-            for hits, best in ((hits, said.answers[0]) for hits, said in zip(found, readings, strict=True)):
-                around = quoted(hits[best.passage].passage, best.start, best.end)
-                told.append(Told(best.text, around, best.score))
+            for hits, said in zip(found, readings, strict=True):
+                best = said.answers[0] if said.answers else None
+                around = quoted(hits[best.passage].passage, best.start, best.end) if best else ""
+                told.append(Told(best.text, around, best.score) if best else Told("", "", 0.0))
         return told
 
     return answer
@@ -135,11 +136,8 @@ def show(
     own, away, none = (np.array([t.score for t in some]) for some in (told, removed, strange))
     low, high = interval(overlaps)
     print(f"\n{name}: if all are answered F1 {overlaps.mean():.3f} [{low:.3f}, {high:.3f}], exact {exact:.3f},")
-    print(
-        f"right {right.mean():.1%}\n\n| score over | answered | F1 of these | wrong of these | answered, own passage away",
-        end="",
-    )
-    print(f" | of {len(none)} that nothing answers |\n|---|---|---|---|---|---|")
+    print(f"right {right.mean():.1%}\n\n| score over | answered | F1 of these | wrong of these |", end="")
+    print(f" answered, own passage away | of {len(none)} that nothing answers |\n|---|---|---|---|---|---|")
     marks = [float(np.quantile(own, 1 - share)) for share in (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)]
     for mark in marks if least is None else [least, *marks]:
         answered = own >= mark
