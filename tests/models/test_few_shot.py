@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,13 @@ def test_known_texts_are_told_apart_and_other_matters_turned_away(learned: tuple
     told, _ = learned
     assert told.held_out["n"] == 40 and told.held_out["accuracy"] > 0.9
     assert told.abstention["out_of_scope"] == 12 and told.abstention["out_of_scope_recall"] > 0.8
+
+
+def test_a_head_that_could_learn_nothing_guesses_seldom(shipped: trunk.Trunk) -> None:
+    rng = random.Random(1)
+    own = [replace(shot, label=rng.randrange(2)) if shot.label != OUTLIER else shot for shot in shots()]
+    told = few_shot.learn(shipped.vectors([shot.text for shot in own]), own, tuple(THINGS))
+    assert told.held_out["accuracy"] < 0.8 and told.abstention["in_scope_abstained"] > 0.6
 
 
 def test_a_shot_that_is_not_tested_is_learned_from_in_every_fold() -> None:
