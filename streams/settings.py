@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     wrong_answer_price: Annotated[float, Meta(gt=1)] = 3.0  # in hand-overs to a person
     chat_expires_s: Seconds = 1800.0  # of silence, then a conversation begins anew
     handover_expires_s: Seconds = 86_400.0  # the same while a person has it
-    passages_read: Annotated[int, Meta(ge=1, le=50)] = 6  # of documents, for one question
+    passages_read: Annotated[int, Meta(ge=1, le=50)] = 3  # of documents, for one question
     max_document_bytes: Positive = 20_000_000  # of a file that is added to the documents
     time_zone: str = "UTC"  # what "today" is, in questions about the news
     # watching

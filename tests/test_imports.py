@@ -61,10 +61,18 @@ assert dict(os.environ) == before
 
 
 def requirements() -> dict[str, set[str]]:
-    """Extra -> the names of distributions it asks for; '' is what everybody gets."""
+    """Extra -> the names of distributions it asks for, also by an extra of ours in it; '' is what everybody gets."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {"": project["dependencies"], **project["optional-dependencies"]}
-    return {extra: {normal(re.split(r"[^\w.-]", line)[0]) for line in lines} for extra, lines in wanted.items()}
+
+    def of(extra: str) -> set[str]:
+        ours = [
+            line.removeprefix("gretchen[").removesuffix("]") for line in wanted[extra] if line.startswith("gretchen[")
+        ]
+        others = {normal(re.split(r"[^\w.-]", line)[0]) for line in wanted[extra] if not line.startswith("gretchen[")}
+        return others.union(*map(of, ours))
+
+    return {extra: of(extra) for extra in wanted}
 
 
 def normal(distribution: str) -> str:
