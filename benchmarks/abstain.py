@@ -228,7 +228,10 @@ def curve(judged: Judged, shares: Sequence[float]) -> list[tuple[float, float, f
 
 def tell(way: str, version: str, judged: Judged, price: float, split: str) -> None:
     """On test the map is the one in chances.toml."""
-    points = measured()[way][version] if split == "test" else fitted(judged)
+    made = measured().get(way, {}).get(version)
+    if split == "test" and made is None:
+        raise SystemExit(f"streams/chat/chances.toml has no map for {version}: --split dev makes one")
+    points = made if split == "test" and made else fitted(judged)
     chance = line(points)
     mapped = judged._replace(confidence=np.array([chance(float(c)) for c in judged.confidence]))
     print(f'\n[{way}]\n"{version}" = {[list(point) for point in points]}\n')
