@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 import unicodedata
 from collections import Counter
 from datetime import datetime
@@ -16,6 +15,7 @@ from models.errors import InputError
 from streams.chat.live import assembly
 from streams.chat.live.instructions import OPCODES
 from streams.chat.live.names import Names
+from streams.chat.templates import load_templates
 from streams.news.entities import load_watchlist
 from streams.records import Way
 
@@ -44,11 +44,8 @@ TURNS = [turn for dialogue in DIALOGUES for turn in dialogue["turns"]]
 ON_DOCUMENTS, UNANSWERABLE = read(SETS / "document_questions.jsonl"), read(SETS / "unanswerable.jsonl")
 PAST = read(SAMPLE / "conversations.jsonl")
 DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in (SAMPLE / "documents").iterdir()}
-TEMPLATES = {
-    intent: " ".join(text for text in written.values() if isinstance(text, str))
-    for path in (ROOT / "chat" / "templates").glob("[!_]*.toml")
-    for intent, written in tomllib.loads(path.read_text(encoding="utf-8")).items()
-}
+WRITTEN = load_templates()
+TEMPLATES = {intent: WRITTEN.answer(intent).text for intent in WRITTEN.answers}
 NAMES = Names.of(load_watchlist(ROOT / "news" / "watchlist.csv"), labels("news", "topic"))
 INSTRUCTIONS = [
     instruction
