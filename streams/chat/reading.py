@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from models.engines.reader import Answer, Reader
 
 SPANS = 6  # that compete for an answer
-FIRST = 2  # passages that are read at first: each takes the reader some milliseconds
-SURE = 0.7  # a chance at which the others are not read
+FIRST = 1  # passages that are read at first: each takes the reader some milliseconds
+SURE, HOPELESS = (
+    0.7,
+    0.1,
+)  # chances from which on, and below which, the others are not read: docs/chat.md has what it costs
 RANK_WEIGHT = 1.0  # benchmarks/abstain.py compares it with others
 EQUAL = 0.02  # difference of chances that says nothing
 NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
@@ -53,9 +56,9 @@ class Documents:
         return [weigh(spans, hits, self.chance, one) for spans, hits, one in zip(answers, found, follows, strict=True)]
 
     def answers(self, questions: Sequence[str], found: Sequence[Sequence[Hit]]) -> list[list["Answer"]]:
-        """Spans of the passages found for each question: of the first ones, and of all where those leave doubts."""
+        """Spans of the passages found for each question: of the first, and of all where that one leaves doubts."""
         answers = self._spans([(one, hits[:FIRST]) for one, hits in zip(questions, found, strict=True)])
-        left = [n for n, hits in enumerate(found) if len(hits) > FIRST and not self._is_sure(answers[n])]
+        left = [n for n, hits in enumerate(found) if len(hits) > FIRST and self._doubts(answers[n])]
         rest = self._spans([(questions[n], found[n][FIRST:]) for n in left])
         for n, more in zip(left, rest, strict=True):
             answers[n] += [answer._replace(passage=answer.passage + FIRST) for answer in more]
@@ -65,8 +68,8 @@ class Documents:
         texts = [(question, [hit.passage.text for hit in hits]) for question, hits in asked]
         return [list(reading.answers) for reading in self.reader.read_many(texts, SPANS)] if texts else []
 
-    def _is_sure(self, answers: Sequence["Answer"]) -> bool:
-        return bool(answers) and self.chance(likeliest(answers)[1]) >= SURE
+    def _doubts(self, answers: Sequence["Answer"]) -> bool:
+        return not answers or HOPELESS <= self.chance(likeliest(answers)[1]) < SURE
 
 
 def weigh(answers: Sequence["Answer"], hits: Sequence[Hit], chance: Chance, follows: bool) -> Weighed:
