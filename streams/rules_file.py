@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,9 @@ from streams.news.rule_text import read_rules
 from streams.news.rules import RuleBook
 from streams.news.score import TOPIC
 from streams.settings import PACKAGE, Settings
+from streams.watched import Watched
 
 EXAMPLE = PACKAGE / "news" / "rules.yaml"
-LOOK_S = 2.0
 MOST_BYTES = 4 << 20  # 50,000 names are one MiB
 BY_DEFAULT = Settings().rules  # may be absent; a path that somebody has set may not
 
@@ -68,12 +67,10 @@ def content_of(path: Path, must_exist: bool = False) -> bytes | None:
     return content
 
 
-class RulesFile:
-    """Call it for the rules that hold now: by default those of the file, looked at every two seconds at most.
+class RulesFile(Watched[bytes | None]):
+    """Call it for the rules that hold now: by default those of the file."""
 
-    A change is read at the second look that finds it, for the first may come while it is being written. Safe to call
-    from several threads. Raises SettingsError if the file is broken from the beginning.
-    """
+    what = "rules"
 
     def __init__(
         self,
@@ -82,54 +79,28 @@ class RulesFile:
         topics: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path, self._sectors, self._topics, self._clock = path, sectors, topics, clock
-        self._read = self._seen = mark_of(path)
-        self._content = content_of(path)
-        self._lock = threading.Lock()
-        self._next_s = clock() + LOOK_S
-        self.failure = ""  # why the file as it is now does not hold
-        self._hold(book_of(path, self._content, sectors, topics))
+        self._sectors, self._topics, self._was_there = sectors, topics, False
+        super().__init__(path, clock)
 
     def __call__(self) -> RuleBook:
-        if self._clock() >= self._next_s and self._lock.acquire(blocking=False):
-            try:
-                self._next_s = self._clock() + LOOK_S
-                self._look()
-            finally:
-                self._lock.release()
+        self._look()
         return self.book
 
-    def failed(self) -> bool:
-        """Whether the file as it is now is broken, and older rules hold."""
-        self()
-        return bool(self.failure)
+    def _mark(self) -> tuple[int, ...] | None:
+        return mark_of(self.path)
 
-    def _look(self) -> None:
-        mark = mark_of(self.path)
-        rests, self._seen = mark == self._seen, mark
-        if mark == self._read or not rests:
-            return
-        self._read = mark
-        try:
-            content = content_of(self.path)
-            if content is None and self._content is not None:
-                raise SettingsError(f"{self.path}: the file is gone; put it back, or start again for the defaults")
-            if content != self._content:
-                book = book_of(self.path, content, self._sectors, self._topics)
-                self._content = content
-                self._hold(book)
-            elif self.failure:
-                log.info("%s is again what it was", self.path)
-            self.failure = ""
-        except SettingsError as error:
-            self.failure = str(error)
-            log.error("the rules stay as they were: %s", error)
+    def _load(self) -> bytes | None:
+        content = content_of(self.path)
+        if content is None and self._was_there:
+            raise SettingsError(f"{self.path}: the file is gone; put it back, or start again for the defaults")
+        return content
 
-    def _hold(self, book: RuleBook) -> None:
-        self.book, self.loaded_at = book, time.time()
-        source = str(self.path) if self._content is not None else "default"
-        log.info("%d rules hold now, those of %s", len(book.rules), source)
-        for doubt in doubts(book):
+    def _take(self, content: bytes | None) -> None:
+        self.book, self.loaded_at = book_of(self.path, content, self._sectors, self._topics), time.time()
+        self._was_there = content is not None
+        source = str(self.path) if content is not None else "default"
+        log.info("%d rules hold now, those of %s", len(self.book.rules), source)
+        for doubt in doubts(self.book):
             log.warning("%s: %s", self.path, doubt)
 
 

@@ -2,7 +2,6 @@
 not."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 from models.errors import SettingsError
 from streams.chat.template import Slot, Template, Templates, fill
 from streams.chat.template_text import read_templates
+from streams.watched import Watched
 
 __all__ = ["SHIPPED", "Slot", "Template", "Templates", "TemplatesFolder", "check_templates", "fill", "load_templates"]
 
 SHIPPED = Path(__file__).with_name("templates")
-LOOK_S = 2.0
 MOST_BYTES = 16 << 20  # of all files together: some 50,000 answers
 
 Mark = tuple[tuple[object, ...], ...]
@@ -57,13 +56,10 @@ def texts_in(folder: Path) -> dict[str, str]:
     return texts
 
 
-class TemplatesFolder:
-    """Call it for the answers that hold now: those of the folder, looked at every two seconds at most.
+class TemplatesFolder(Watched[dict[str, str]]):
+    """Call it for the answers that hold now. A change holds if it has no mistake and answers all `intents`."""
 
-    A change is read at the second look that finds it, for the first may come while it is being written. It holds if it
-    has no mistake and answers all `intents`. Safe to call from several threads. Raises SettingsError if the folder is
-    broken from the beginning.
-    """
+    what = "answers"
 
     def __init__(
         self,
@@ -72,49 +68,24 @@ class TemplatesFolder:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.folder, self._intents, self._clock, self._now = folder, tuple(intents), clock, now
-        self._read = self._seen = mark_of(folder)
-        self._lock = threading.Lock()
-        self._next_s = clock() + LOOK_S
-        self.failure = ""  # why the folder as it is now does not hold
-        self._take(texts_in(folder))
+        self._intents, self._now = tuple(intents), now
+        super().__init__(folder, clock)
 
     def __call__(self) -> Templates:
-        if self._clock() >= self._next_s and self._lock.acquire(blocking=False):
-            try:
-                self._next_s = self._clock() + LOOK_S
-                self._look()
-            finally:
-                self._lock.release()
+        self._look()
         return self.templates
 
-    def failed(self) -> bool:
-        """Whether the folder as it is now is broken, and older answers hold: for a gauge to ask."""
-        self()
-        return bool(self.failure)
+    def _mark(self) -> Mark:
+        return mark_of(self.path)
 
-    def _look(self) -> None:
-        mark = mark_of(self.folder)
-        rests, self._seen = mark == self._seen, mark
-        if mark == self._read or not rests:
-            return
-        self._read = mark
-        try:
-            texts = texts_in(self.folder)
-            if texts != self._texts:
-                self._take(texts)
-            elif self.failure:
-                log.info("%s is again what it was", self.folder)
-            self.failure = ""
-        except SettingsError as error:
-            self.failure = str(error)
-            log.error("the answers stay as they were: %s", error)
+    def _load(self) -> dict[str, str]:
+        return texts_in(self.path)
 
-    def _take(self, texts: dict[str, str]) -> None:
-        templates = read_templates(texts, str(self.folder))
+    def _take(self, content: dict[str, str]) -> None:
+        templates = read_templates(content, str(self.path))
         templates.require(self._intents)
-        self.templates, self._texts, self.loaded_at = templates, texts, self._now()
-        log.info("%d answers hold now, those of %s", len(templates.answers), self.folder)
+        self.templates, self.loaded_at = templates, self._now()
+        log.info("%d answers hold now, those of %s", len(templates.answers), self.path)
 
 
 def mark_of(folder: Path) -> Mark:

@@ -14,8 +14,9 @@ from streams.metrics import rules_gauges
 from streams.news.doubts import doubts
 from streams.news.rule_text import KINDS, SCOPES
 from streams.news.rules import RuleBook
-from streams.rules_file import EXAMPLE, LOOK_S, MOST_BYTES, RulesFile, load_rules, rules_of
+from streams.rules_file import EXAMPLE, MOST_BYTES, RulesFile, load_rules, rules_of
 from streams.settings import Settings
+from streams.watched import LOOK_S
 
 SECTORS = {"Nokia": "technology", "UBS": "financials"}
 ONE = "rules: [{name: one, watch: entity, kind: negatives}]\n"

@@ -8,7 +8,8 @@ import pytest
 
 from models.errors import SettingsError
 from streams.chat import templates as module
-from streams.chat.templates import LOOK_S, SHIPPED, Templates, TemplatesFolder, check_templates, load_templates
+from streams.chat.templates import SHIPPED, Templates, TemplatesFolder, check_templates, load_templates
+from streams.watched import LOOK_S
 
 ONE = 'x.answer = "one"'
 OTHER = 'x.answer = "other"'
