@@ -26,7 +26,9 @@ def answering_here(
         index = PassageIndex(load_encoder(settings))
         index.apply(load_all(documents, Limits(settings.max_document_bytes)), [])
     templates = load_templates(settings.templates)
-    answering = load_answering(settings, lambda: templates, lambda: datetime.now(UTC), index, market, only)
+    answering = load_answering(
+        settings, lambda: templates, lambda: datetime.now(UTC), index, market, only, read_first=settings.passages_read
+    )  # nobody else waits here
     if index is not None:
         need_reader(answering, settings)
     if market is not None:

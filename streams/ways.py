@@ -14,7 +14,7 @@ from streams.chat.computing import Live
 from streams.chat.live.grammar import HEADS
 from streams.chat.live.linking import Linker
 from streams.chat.live.parse import Parser
-from streams.chat.reading import Documents
+from streams.chat.reading import FIRST, Documents
 from streams.chat.recognize import INTENT, Recognizer
 from streams.chat.template import Templates
 from streams.chat.turns import Index, Market
@@ -36,8 +36,12 @@ def load_answering(
     index: Index | None = None,
     market: Market | None = None,
     only: Collection[Way] = WAYS,
+    read_first: int = FIRST,
 ) -> Answering:
-    """Raises ArtifactError for a model that can't be used, SettingsError for an intent without an answer."""
+    """`read_first`: the passages that are read at once for a question.
+
+    Raises ArtifactError for a model that can't be used, SettingsError for an intent without an answer.
+    """
     language.identifier()  # which takes a second: before the first question
     policy = Policy(settings.wrong_answer_price, settings.chat_expires_s, settings.handover_expires_s)
     return Answering(
@@ -45,7 +49,7 @@ def load_answering(
         clock,
         recognizer(settings, templates()) if "template" in only else None,
         live(settings, market) if market is not None and "live" in only else None,
-        documents(settings, index) if index is not None and "documents" in only else None,
+        documents(settings, index, read_first) if index is not None and "documents" in only else None,
         policy=policy,
     )
 
@@ -72,13 +76,13 @@ def live(settings: Settings, market: Market) -> Live | None:
     return Live(parser, market, zone(settings), sectors, chance, engine.version)
 
 
-def documents(settings: Settings, index: Index) -> Documents | None:
+def documents(settings: Settings, index: Index, first: int = FIRST) -> Documents | None:
     """None where no reader is installed."""
     reader = load_reader(settings)
     if reader is None:
         return None
     chance = chance_of("documents", reader.version, reader.threshold, is_shipped(settings, "reader_model"))
-    return Documents(index, reader, chance, settings.passages_read)
+    return Documents(index, reader, chance, settings.passages_read, first)
 
 
 def need_reader(answering: Answering, settings: Settings) -> None:

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 SPANS = 6  # that compete for an answer
 FIRST = 1  # passages that are read at first: each takes the reader some milliseconds
-SURE, HOPELESS = (
-    0.7,
-    0.1,
-)  # chances from which on, and below which, the others are not read: docs/chat.md has what it costs
+SURE = 0.7  # a chance from which on the others are not read
+HOPELESS = 0.1  # a chance below which they are not either; docs/chat.md has what both cost
 RANK_WEIGHT = 1.0  # benchmarks/abstain.py compares it with others
 EQUAL = 0.02  # difference of chances that says nothing
 NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
@@ -30,12 +28,14 @@ NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
 
 @dataclass(frozen=True)
 class Documents:
-    """`chance`: what the reader's is worth; `passages`: how many are read for a question."""
+    """`chance`: what the reader's is worth; `passages`: how many are read for a question, the `first` ones at once, the
+    others where those leave doubts."""
 
     index: Index
     reader: "Reader"
     chance: Chance
     passages: int
+    first: int = FIRST
 
     def think(self, wanted: Sequence[Wanted], templates: Templates) -> list[Weighed]:
         """What may be a follow-up is asked as it was said first, and completed where that finds nothing clear."""
@@ -56,12 +56,12 @@ class Documents:
         return [weigh(spans, hits, self.chance, one) for spans, hits, one in zip(answers, found, follows, strict=True)]
 
     def answers(self, questions: Sequence[str], found: Sequence[Sequence[Hit]]) -> list[list["Answer"]]:
-        """Spans of the passages found for each question: of the first, and of all where that one leaves doubts."""
-        answers = self._spans([(one, hits[:FIRST]) for one, hits in zip(questions, found, strict=True)])
-        left = [n for n, hits in enumerate(found) if len(hits) > FIRST and self._doubts(answers[n])]
-        rest = self._spans([(questions[n], found[n][FIRST:]) for n in left])
+        """Spans of the passages found for each question: of the first ones, and of all where those leave doubts."""
+        answers = self._spans([(one, hits[: self.first]) for one, hits in zip(questions, found, strict=True)])
+        left = [n for n, hits in enumerate(found) if len(hits) > self.first and self._doubts(answers[n])]
+        rest = self._spans([(questions[n], found[n][self.first :]) for n in left])
         for n, more in zip(left, rest, strict=True):
-            answers[n] += [answer._replace(passage=answer.passage + FIRST) for answer in more]
+            answers[n] += [answer._replace(passage=answer.passage + self.first) for answer in more]
         return answers
 
     def _spans(self, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[list["Answer"]]:
