@@ -78,7 +78,10 @@ class Answering:
         """Of different conversations: each engine is called once."""
         templates, policy = self.templates(), self.policy
         heard = [hear(one, templates, policy.expires_s, policy.handover_expires_s) for one in asked]
-        wanted = [[Wanted(part, one.conversation, each.now) for part in one.questions] for one, each in zip(heard, asked, strict=True)]  # fmt: skip  # noqa: E501
+        wanted = [
+            [Wanted(part, one.conversation, each.now) for part in one.questions]
+            for one, each in zip(heard, asked, strict=True)
+        ]
         weighed = iter(self._think([one for of_message in wanted for one in of_message], templates))
         turns = []
         for one, each in zip(heard, asked, strict=True):
