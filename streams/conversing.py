@@ -44,15 +44,9 @@ async def converse_batch(desk: Desk, talk: Talk, batch: Batch) -> None:
     first, answers = list[Output](), list[Output]()
     asked: dict[int, list[tuple[Any, Question]]] = {}
     for event in batch.events:
-        message, settings = event.message, desk.settings
+        message = event.message
         try:
-            question = decode_question(
-                event.value,
-                header(message.headers, "ce_type"),
-                desk.received_at(message),
-                settings.max_text_chars,
-                settings.max_future_s,
-            )
+            question = desk.read(event, decode_question)
         except Refused as refused:
             first.append(desk.refuse(CHAT_QUESTIONS, message, refused))
             continue
@@ -103,13 +97,7 @@ async def relay_batch(desk: Desk, talk: Talk, batch: Batch) -> None:
         for event in batch.events:
             message = event.message
             try:
-                reply = decode_reply(
-                    event.value,
-                    header(message.headers, "ce_type"),
-                    desk.received_at(message),
-                    desk.settings.max_text_chars,
-                    desk.settings.max_future_s,
-                )
+                reply = desk.read(event, decode_reply)
                 slot = message.partition, reply.conversation_id
                 state = states[slot] if slot in states else known(talk.table, event, reply.conversation_id)
                 if state is None:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from streams.batching import Batch
-from streams.events import Output, dead_letter
+from streams.events import Output, dead_letter, header
 from streams.exact import ExactApp
 from streams.intake import Refused
 from streams.metrics import Metrics
@@ -16,6 +16,9 @@ from streams.settings import Settings
 from streams.tables import ExactTable
 from streams.topics import Topic
 
+In = TypeVar("In")
+Decode = Callable[[bytes | None, str | None, datetime, int, float], In]
+"""Value, ce_type, when it was appended, most characters, most seconds ahead -> record; of streams/intake.py."""
 Clock = Callable[[], datetime]
 Values = dict[tuple[int, str], tuple[int, bytes]]
 """(partition, key) -> (source offset, new value): what a batch changes in a table."""
@@ -33,6 +36,12 @@ class Desk:
     def received_at(self, message: Any) -> datetime:
         """When the record was appended: the same at every replay, so that a verdict on its date is, too."""
         return min(datetime.fromtimestamp(message.timestamp, UTC), self.clock())
+
+    def read(self, event: Any, decode: Decode[In]) -> In:
+        """The event's record, if it can be taken. Raises Refused."""
+        message, settings = event.message, self.settings
+        ce_type = header(message.headers, "ce_type")
+        return decode(event.value, ce_type, self.received_at(message), settings.max_text_chars, settings.max_future_s)
 
     def refuse(self, topic: Topic, message: Any, refused: Refused) -> Output:
         self.metrics.dead_letters.labels(refused.reason).inc()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from models.engines import Request
 from streams.batching import Batch
 from streams.desk import Desk
-from streams.events import Output, header, output
+from streams.events import Output, output
 from streams.intake import Refused, decode_news
 from streams.news.groups import group_sentiments
 from streams.news.score import first_mentions, observations, scored_news
@@ -24,15 +24,9 @@ async def score_batch(
     """news -> scored-news, entity-sentiments, group-sentiments. `sectors`: entity -> sector."""
     agent, outputs, taken, all_scored = "score_news", list[Output](), [], list[ScoredNews]()
     for event in batch.events:
-        message, settings = event.message, desk.settings
+        message = event.message
         try:
-            news = decode_news(
-                event.value,
-                header(message.headers, "ce_type"),
-                desk.received_at(message),
-                settings.max_text_chars,
-                settings.max_future_s,
-            )
+            news = desk.read(event, decode_news)
         except Refused as refused:
             outputs.append(desk.refuse(NEWS, message, refused))
             continue
