@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from streams.records import Considered, Conversation, HandoverReply, Question, Said, Series, Source
 from streams.web.board import Board
+from tests.support.browsing import launched
 from tests.support.live_page import LivePage
 from tests.support.page_records import (
     NOON,
@@ -26,7 +27,7 @@ from tests.support.page_records import (
     state,
     summary,
 )
-from tests.support.screenshot import ARGUMENTS, VIEWS, find_chromium
+from tests.support.screenshot import VIEWS
 
 pytestmark = pytest.mark.browser
 
@@ -36,14 +37,8 @@ NASTY = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium on the PATH (apt install chromium)")
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched(WAIT_MS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

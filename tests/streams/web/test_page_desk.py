@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from websockets.sync.client import connect
 
 from streams.admin import ensure_topics
 from streams.settings import Settings
+from tests.support.browsing import launched
 from tests.support.page_process import PageProcess
-from tests.support.screenshot import ARGUMENTS, VIEWS, find_chromium
+from tests.support.screenshot import VIEWS
 from tests.support.worker_process import WorkerProcess, until
 
 WAIT_MS = 90_000  # a worker that starts reads its models first
@@ -23,14 +24,8 @@ HTML = "<img src=x onerror='window.hacked = 1'>"
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium on the PATH (apt install chromium)")
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched(WAIT_MS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
