@@ -45,6 +45,13 @@ FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the 
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
 
 
+class IdempotentProducer(driver.Producer):  # type: ignore[misc]
+    """What Kafka has appended and not acknowledged, because it died in between say, is not appended again."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
 class ExactApp(faust.App):  # type: ignore[misc]
     """A Faust app whose agents take `batches`, `publish` and keep ExactTables."""
 
@@ -54,15 +61,11 @@ class ExactApp(faust.App):  # type: ignore[misc]
         super().__init__(**faust_settings(settings), TableManager=ExactTables)
         self.fence = Fence(self, settings.session_timeout_s * FENCE_SHARE)
 
-    def _new_producer_transport(self) -> Any:  # no setting makes the producer idempotent: only transactions do
-        transport = super()._new_producer_transport()
-
-        class Producer(driver.Producer):  # type: ignore[misc]
-            def _settings_extra(self) -> Mapping[str, Any]:
-                return {"acks": "all", "enable_idempotence": True}
-
-        transport.Producer = Producer
-        return transport
+    def _new_producer(self) -> Any:
+        """No setting makes the producer idempotent, only transactions do. It is made by `transport`, and not by
+        `producer_transport` as one might think (app/base.py:1918)."""
+        self.transport.Producer = IdempotentProducer
+        return super()._new_producer()
 
     def _new_consumer(self) -> Any:
         consumer = super()._new_consumer()

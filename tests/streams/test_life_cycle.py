@@ -15,8 +15,9 @@ from streams.admin import CONSUMED, admin_client, ensure_topics, group_lag, kafk
 from streams.broker import EmbeddedKafka
 from streams.broker.config import free_port
 from streams.settings import Settings
-from streams.topics import CHAT_ANSWERS, NEWS, SCORED_NEWS
+from streams.topics import ALERTS, CHAT_ANSWERS, NEWS, SCORED_NEWS
 from tests.support.news_flow import NewsFlow
+from tests.support.segments import producer_ids
 from tests.support.topic_reader import records_in
 from tests.support.verdict import judge
 from tests.support.worker_process import WorkerProcess, until
@@ -81,6 +82,8 @@ def test_a_worker_outlives_a_broker_that_is_killed_and_started_again(
         assert worker.terminate() == 0
         print("fail-stops:", worker.fail_stops)
     judge(settings, flow)
+    for topic in (ALERTS, CHAT_ANSWERS):  # what was appended when the broker died, unacknowledged, is not sent anew
+        assert min(producer_ids(tmp_path / "kafka" / "data", topic.of(settings))) >= 0
 
 
 def test_without_a_broker_a_worker_says_so_in_one_line_and_ends_with_6(

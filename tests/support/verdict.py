@@ -96,9 +96,8 @@ def chat(settings: Settings, flow: NewsFlow, read: dict[str, list[Lying]]) -> No
     """Each question and each reply is answered once, in order, from the state that the answer before it left."""
     answers = [msgspec.json.decode(record.value, type=Answer) for record in read[CHAT_ANSWERS.name]]
     told = Counter(answer.id for answer in answers)
-    assert told == Counter(
-        [*(f"{name}:answer" for name in flow.questions), *(f"{name}:reply" for name in flow.replies)]
-    )
+    wanted = Counter([*(f"{name}:answer" for name in flow.questions), *(f"{name}:reply" for name in flow.replies)])
+    assert told == wanted, f"too often: {told - wanted}; missing: {wanted - told}"
     states, handovers = conversed(answers, came(settings, CHAT_QUESTIONS), came(settings, HANDOVER_REPLIES))
     told_of = {record.ce_id for record in read[HANDOVERS.name]}  # after a kill, also from the state of another moment
     assert handovers <= told_of <= {f"{name}:handover" for name in flow.questions}
