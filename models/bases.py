@@ -28,20 +28,25 @@ def directory_of(base: str) -> Path:
     return found
 
 
-def pretrained(auto: Any, wanted: type[Model], base: str | Path, max_tokens: int = 0, **options: Any) -> Model:
-    """What `auto` (a class of transformers' AutoModel family) loads from a base, if it is of the class wanted.
+def loaded(auto: Any, base: str | Path, **options: Any) -> Any:
+    """What `auto` (a class of transformers' AutoModel family) loads from a base, of whatever architecture.
 
-    Attention dropout is off: it costs the fast kernel and gained nothing. Raises InputError for another architecture,
-    or one that reads fewer than `max_tokens`.
+    Attention dropout is off: it costs the fast kernel and gained nothing. Raises InputError.
     """
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # that a head is fresh and the pooler unused is no news
     logging.disable_progress_bar()  # of loading, beside our own
     try:
-        model = auto.from_pretrained(base, attention_probs_dropout_prob=0.0, **options)
+        return auto.from_pretrained(base, attention_probs_dropout_prob=0.0, **options)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{base}: no encoder can be loaded from here: {error}") from None
+
+
+def pretrained(auto: Any, wanted: type[Model], base: str | Path, max_tokens: int = 0, **options: Any) -> Model:
+    """What `loaded` gives, if it is of the class wanted. Raises InputError for another architecture, or one that reads
+    fewer than `max_tokens`."""
+    model = loaded(auto, base, **options)
     if not isinstance(model, wanted):
         raise InputError(f"{base}: a {type(model).__name__}; the exported graph is BERT's, give a BERT-like base")
     reads: int = model.config.max_position_embeddings  # type: ignore[attr-defined]  # every model of transformers has it

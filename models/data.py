@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from models.errors import InputError
 from models.tasks import Head, Source, Task
 
+WRITTEN = Path(__file__).parent / "written"
 URL = re.compile(r"https?://\S+")
 NOT_WORD = re.compile(r"[\W_]+")
 DECISION = re.compile(r"""['"](?P<name>.+?)['"]: ['"](?P<label>\w+)['"](?:, |\}$)""")
@@ -31,6 +32,7 @@ SPLITS = ("train", "dev", "test")
 OUTLIER = -1
 OUT_OF_SCOPE = "(out of scope)"  # what a task's map turns a label into whose rows are outliers
 MOST_PLACES = 3
+CLINC = {"train": "train", "oos_train": "train", "val": "dev", "oos_val": "dev", "test": "test", "oos_test": "test"}
 JOINTS = (" while ", " as ", " and ", " but ", "; ", ", ")
 
 
@@ -165,10 +167,11 @@ def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: 
 def rows_of(source: Source, root: Path) -> list[Row]:
     """All rows of all files. Raises InputError for a file without any."""
     rows: list[Row] = []
+    folder = WRITTEN if source.ours else root
     for split, path in source.files.items():
-        of_file = list(READ[source.reader](source, root, root / path, split))
+        of_file = list(READ[source.reader](source, folder, folder / path, split))
         if not of_file:
-            raise InputError(f"{root / path}: no row; wanted labelled text")
+            raise InputError(f"{folder / path}: no row; wanted labelled text")
         rows += of_file
     return rows
 
@@ -242,7 +245,7 @@ def targets_of(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corp
         return (Target(source.head, OUTLIER, source.weight),)
     labels = heads[source.head].labels
     if source.reader == "heads":
-        return heads_targets(row, source, heads)
+        return heads_targets(row, source, heads, corpus)
     if source.reader != "entities":
         label = source.map.get(row.label, row.label)
         index = OUTLIER if label == OUT_OF_SCOPE else index_of(label, labels, row.where)
@@ -262,16 +265,27 @@ def targets_of(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corp
     return tuple(targets)
 
 
-def heads_targets(row: Row, source: Source, heads: Mapping[str, Head]) -> tuple[Target, ...]:
-    """A target for each head that the row has a label for."""
+def heads_targets(row: Row, source: Source, heads: Mapping[str, Head], corpus: Corpus) -> tuple[Target, ...]:
+    """A target for each head that the row has a label for, and for each entity it has a verdict on."""
     said = json.loads(row.label)
-    if unknown := said.keys() - {name for name, head in heads.items() if head.on == "text"}:
+    if unknown := said["labels"].keys() - {name for name, head in heads.items() if head.on == "text"}:
         raise InputError(
             f"{row.where}: a label for {', '.join(sorted(unknown))}; wanted only heads on text: {', '.join(heads)}"
         )
-    return tuple(
-        Target(name, index_of(label, heads[name].labels, row.where), source.weight) for name, label in said.items()
-    )
+    targets = [
+        Target(name, index_of(label, heads[name].labels, row.where), source.weight)
+        for name, label in said["labels"].items()
+    ]
+    head = heads[source.head]
+    if said["entities"] and head.on != "span":
+        raise InputError(f"{row.where}: entities, but head {head.name} of {source.name} is on whole texts")
+    for name, label in said["entities"].items():
+        index = index_of(label, head.labels, row.where)
+        if (span := find_span(row.text, name)) is None:
+            corpus.skip(source.name, "entity not in the text", row.where)
+        else:
+            targets.append(Target(head.name, index, source.weight, span))
+    return tuple(targets)
 
 
 def index_of(label: str, labels: tuple[str, ...], where: str) -> int:
@@ -326,29 +340,34 @@ def check_columns(path: Path, wanted: set[str], columns: Sequence[str]) -> None:
 
 def read_jsonl(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
     """Lines of JSON objects; a label may be a number or true and false. Blank lines are none."""
-    for text, label, where in read_objects(source, path):
+    for row, where in read_objects(source, path):
+        label = row[source.label]
         if not isinstance(label, str | int | float):
             raise InputError(f"{where}: the label is {label!r}; wanted text or a number")
-        yield Row(split, text, label if isinstance(label, str) else json.dumps(label), where)
+        yield Row(split, row[source.text], label if isinstance(label, str) else json.dumps(label), where)
 
 
 def read_heads(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
-    """Lines of JSON objects whose label is an object, too: head -> label. A head that is left out is not taught."""
-    for text, labels, where in read_objects(source, path):
-        if not isinstance(labels, dict) or not all(isinstance(label, str) for label in labels.values()):
-            raise InputError(f"{where}: the label is {labels!r}; wanted an object of head and label")
-        yield Row(split, text, json.dumps(labels), where)
+    """Lines of JSON objects whose label is an object, too: head -> label. A head that is left out is not taught.
+
+    `entities`, which may be missing, are verdicts on names in the text.
+    """
+    for row, where in read_objects(source, path):
+        said = {"labels": row[source.label], "entities": row.get("entities", {})}
+        for labels in said.values():
+            if not isinstance(labels, dict) or not all(isinstance(label, str) for label in labels.values()):
+                raise InputError(f"{where}: the label is {labels!r}; wanted an object of head and label")
+        yield Row(split, row[source.text], json.dumps(said), where)
 
 
-def read_objects(source: Source, path: Path) -> Iterator[tuple[str, Any, str]]:
-    """Text, label and place of each line."""
+def read_objects(source: Source, path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each line's object, which has a text and a label, and its place."""
     for n, line in enumerate(_lines(read_text(path, source.encoding)), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            text, label = row[source.text], row[source.label]
-            text.encode()
+            row[source.label], row[source.text].encode()
         except json.JSONDecodeError as error:
             raise InputError(f"{path}:{n}: not JSON: {error}; wanted one object a line") from None
         except KeyError as error:
@@ -357,7 +376,7 @@ def read_objects(source: Source, path: Path) -> Iterator[tuple[str, Any, str]]:
             ) from None
         except (TypeError, AttributeError, UnicodeEncodeError):
             raise InputError(f"{path}:{n}: wanted an object with text as {source.text!r}, got {line[:60]!r}") from None
-        yield text, label, f"{path}:{n}"
+        yield row, f"{path}:{n}"
 
 
 def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
@@ -388,23 +407,20 @@ def read_at(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]
 
 
 def read_clinc(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
-    """CLINC150: out-of-scope queries, and queries of domains that are not excluded, as what the head doesn't know.
+    """CLINC150 but for what is excluded. Its out-of-scope queries are labelled "oos".
 
-    Only out-of-scope queries are tested on: the set's own test for it.
+    As outliers of another task: a fifth of dev, and of test only out-of-scope queries, which alone measure that.
     """
     try:
         raw = json.loads(read_text(path, source.encoding))
-        domains = json.loads(read_text(root / source.domains, source.encoding))
+        domains = json.loads(read_text(root / source.domains, source.encoding)) if source.domains else {}
         unwanted = {intent for domain in source.exclude_domains for intent in domains[domain]} | set(source.exclude)
-        for key, into in (
-            ("train", "train"),
-            ("oos_train", "train"),
-            ("val", "dev"),
-            ("oos_val", "dev"),
-            ("oos_test", "test"),
-        ):
+        for key, into in CLINC.items():
+            if source.outlier and key == "test":
+                continue
+            every = 5 if source.outlier and key == "val" else 1
             for n, (text, intent) in enumerate(raw[key], 1):
-                if intent not in unwanted and (key == "oos_train" or into != "dev" or key == "oos_val" or n % 5 == 0):
+                if intent not in unwanted and n % every == 0:
                     yield Row(into, text, intent, f"{path}:{key}[{n}]")
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not the layout of CLINC150's data_full.json and domains.json ({error!r})") from None

@@ -33,10 +33,12 @@ SOFT = "soft."  # before the head's name: a target that the teachers answered
 
 @dataclass(frozen=True, slots=True)
 class Softness:
-    """The temperature of both sides, and how much the teachers count against the labels, in (0, 1]."""
+    """The temperature of both sides; how much the teachers count against the labels, in (0, 1]; which heads they are
+    asked about, if not all."""
 
     temperature: float = 2.0
     share: float = 0.7
+    heads: tuple[str, ...] = ()
 
 
 def distil(
@@ -92,7 +94,8 @@ class Distilling(Classifying):
         super().__init__(task, corpus, base, student, training)
         self._softness, self._models, self._around, self._kept = softness, models, around, run / "soft.safetensors"
         examples = [*corpus.examples["train"], *unlabelled]
-        self._asked, self._counts = teachers.questions(examples, task.heads)
+        asked = {name: head for name, head in task.heads.items() if name in (softness.heads or task.heads)}
+        self._asked, self._counts = teachers.questions(examples, asked)
         both = [
             Example(one.text, (*one.targets, *(t._replace(head=SOFT + t.head) for t in asked.targets)), one.source)
             for one, asked in zip(examples, self._asked, strict=True)
@@ -162,7 +165,7 @@ def soft_loss(
     tables: Mapping[str, torch.Tensor], temperature: float,
 ) -> tuple[torch.Tensor, float]:  # fmt: skip
     """T^2 * KL summed over the targets that a teacher answered, and how many those are."""
-    parts, count = [], 0.0
+    parts, count = [next(iter(logits.values())).new_zeros(())], 0.0
     for head, of_head in rows.items():
         b, k, numbers, _ = zip(*of_head, strict=True)
         wanted = tables[head][list(numbers)]

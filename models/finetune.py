@@ -74,10 +74,12 @@ class Classifying:
 
 
 def pad_of(tokenizer: Tokenizer, base: Path) -> int:
-    pad_id: int | None = tokenizer.token_to_id("[PAD]")
-    if pad_id is None:
-        raise InputError(f"{base}/tokenizer.json has no [PAD]; give a BERT-like base")
-    return pad_id
+    """BERT's, or RoBERTa's and MPNet's. Raises InputError without either."""
+    for pad in ("[PAD]", "<pad>"):
+        pad_id: int | None = tokenizer.token_to_id(pad)
+        if pad_id is not None:
+            return pad_id
+    raise InputError(f"{base}/tokenizer.json has neither [PAD] nor <pad>; give a BERT-like base")
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

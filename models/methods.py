@@ -42,6 +42,8 @@ def adapt(encoder: nn.Module, training: Training, total: int) -> nn.Module:
         return encoder
     if training.method in ("lora", "adalora"):
         return _low_rank(encoder, training, total)
+    if encoder.config.model_type != "bert":
+        raise InputError(f"method {training.method} knows BERT only, this is a {encoder.config.model_type}; use lora")
     if not had and training.method == "prefix":
         encoder = added.Prefixed(encoder, size)
     elif not had:

@@ -1,6 +1,7 @@
-"""The network: a BERT encoder, spans pooled out of its last hidden state, one linear classifier a head.
+"""The network: an encoder, spans pooled out of its last hidden state, one linear classifier a head.
 
-A text is span 0, its entities spans 1..K, so N entities cost one pass (models/graph.py serves the same arithmetic).
+A text is span 0, its entities spans 1..K, so N entities cost one pass (models/graph.py serves the same arithmetic of a
+BERT; an encoder of another architecture can only teach one).
 """
 
 from collections.abc import Mapping
@@ -10,10 +11,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import AutoConfig, AutoModel
 
 from models import added, methods
-from models.bases import pretrained
+from models.bases import loaded
 from models.errors import InputError
 from models.tasks import Head
 
@@ -41,7 +42,7 @@ def from_base(base: str | Path, heads: Mapping[str, Head], dropout: float) -> Sp
         model = load(Path(base), heads)
         model.dropout.p = dropout
         return model
-    return SpanClassifier(pretrained(AutoModel, BertModel, base, add_pooling_layer=False), heads, dropout)
+    return SpanClassifier(loaded(AutoModel, base, add_pooling_layer=False), heads, dropout)
 
 
 def is_fine_tuned(directory: Path) -> bool:
@@ -51,6 +52,13 @@ def is_fine_tuned(directory: Path) -> bool:
         return False
     with safe_open(path, "pt") as weights:
         return any(name.startswith("heads.") for name in weights.keys())  # noqa: SIM118 - no mapping
+
+
+def heads_in(directory: Path, heads: Mapping[str, Head]) -> dict[str, Head]:
+    """Those of the heads that the model in a directory has; a teacher need not know all."""
+    with safe_open(directory / "model.safetensors", "pt") as weights:
+        names = set(weights.keys())
+    return {name: head for name, head in heads.items() if f"heads.{name}.weight" in names}
 
 
 def save(model: SpanClassifier, directory: Path) -> None:
@@ -65,12 +73,12 @@ def save(model: SpanClassifier, directory: Path) -> None:
 def load(directory: Path, heads: Mapping[str, Head]) -> SpanClassifier:
     """What `save` wrote, a prefix or adapters included. Raises InputError if it is not there or has other heads."""
     try:
-        config = BertConfig.from_json_file(directory / "config.json")
+        config = AutoConfig.from_pretrained(directory)
         weights = load_file(directory / "model.safetensors")
-        encoder = added.rebuild(BertModel(config, add_pooling_layer=False), weights)
+        encoder = added.rebuild(AutoModel.from_config(config, add_pooling_layer=False), weights)
         model = SpanClassifier(encoder, heads)
         model.load_state_dict(weights)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"{directory}: no fine-tuned model of this task: {error}") from None
     model.eval()
     return model

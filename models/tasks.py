@@ -19,7 +19,7 @@ from models.training import check_training
 SHIPPED = Path(__file__).parent / "tasks"
 KINDS = ("classifier", "reader", "encoder")
 WORD_BITS = (8, 4)
-READERS = ("csv", "parquet", "entities", "at", "clinc", "heads")
+READERS = ("csv", "jsonl", "parquet", "entities", "at", "clinc", "heads")
 QUESTION_READERS = ("squad", "csv", "parquet", "qamr", "tatqa")
 
 
@@ -38,8 +38,10 @@ class Source:
     """One data set: where its files lie under the data root, what their columns mean, and what it may be used for.
 
     `files` maps a split ("train", "dev", "test", or "all" for a file that is split by a hash of the text) to a path.
-    `use` is "train" or "measure": a measured set never enters training. `paired` is how many texts made of two of the
-    set's own are added to its training texts, as a share of them: entities of other fates, side by side.
+    `use` is "train" or "measure": a measured set never enters training. `ours` is a set of our own writing: it lies in
+    models/written/ instead. `paired` is how many texts made of two of the set's own are added to its training texts, as
+    a share of them: entities of other fates, side by side. `head` is what a label is for; of reader "heads", what the
+    verdicts on `entities` are for.
 
     Of questions (a reader's or encoder's data): a set in one file is split by a hash of the passage; `columns` says
     which columns hold "id", "context", "question", "answer" and "answer_start"; `sentences` is QAMR's file of
@@ -66,6 +68,7 @@ class Source:
     paired: float = 0.0
     agreeing: Mapping[str, Any] = field(default_factory=dict)
     outlier: bool = False
+    ours: bool = False
     domains: str = ""
     exclude: tuple[str, ...] = ()
     exclude_domains: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ a better teacher than each (Hinton, Vinyals, Dean 2015).
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def answers(
 
     Raises InputError, ArtifactError for a teacher of other heads or labels.
     """
-    sums = {head.name: np.zeros((counts[head.name], len(head.labels)), np.float64) for head in task.heads.values()}
-    voices = {name: np.zeros(counts[name]) for name in task.heads}
+    sums = {name: np.zeros((count, len(task.heads[name].labels)), np.float64) for name, count in counts.items()}
+    voices = {name: np.zeros(count) for name, count in counts.items()}
     for n, model in enumerate(models):
         teach = _served(model, task) if is_artifact(model) else _trained(model, task, device)
         for start in range(0, len(asked), CHUNK):
@@ -79,7 +80,7 @@ def answers(
                 voices[head][numbers] += 1
             progress(n * len(asked) + min(start + CHUNK, len(asked)), len(models) * len(asked), f"asking {model}")
     if not any(voice.any() for voice in voices.values()):
-        raise InputError(f"{', '.join(map(str, models))}: the teachers know none of {', '.join(task.heads)}")
+        raise InputError(f"{', '.join(map(str, models))}: the teachers know none of {', '.join(counts)}")
     return {head: (sums[head] / np.maximum(voices[head], 1)[:, None]).astype(np.float32) for head in sums}
 
 
@@ -97,8 +98,15 @@ def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float)
 def _trained(model: Path, task: Task, device: str) -> Teach:
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     pad_id = pad_of(tokenizer, model)
-    own = network.load(model, task.heads).to(device)
-    return lambda asked: predict(own, tokenize(asked, tokenizer, task.max_tokens), pad_id, task.text_pooling)
+    heads = network.heads_in(model, task.heads)
+    own = network.load(model, heads).to(device)
+
+    def teach(asked: Sequence[Example]) -> Answered:
+        known = [replace(one, targets=tuple(t for t in one.targets if t.head in heads)) for one in asked]
+        said: Answered = predict(own, tokenize(known, tokenizer, task.max_tokens), pad_id, task.text_pooling)
+        return said
+
+    return teach
 
 
 def _served(model: Path, task: Task) -> Teach:

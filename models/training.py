@@ -22,7 +22,7 @@ class Training:
 
     `class_weights` is "none", "balanced" (each label of a head weighs alike in all) or head -> label -> weight, 1 where
     nothing is said. `focal_gamma` above 0 makes what is already right count less (Lin et al. 2017). `precision` "bf16"
-    is for a GPU only.
+    is for a GPU, or a CPU that has instructions for it.
     """
 
     epochs: float = 4

@@ -1,6 +1,7 @@
 """Distillation on a tiny random BERT: a student learns from teachers alone, and an interruption changes nothing."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 torch = pytest.importorskip("torch", reason="training wants the [train] extra")
-pytest.importorskip("transformers", reason="training wants the [train] extra")
+transformers = pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
@@ -135,6 +136,35 @@ def test_several_teachers_are_meaned_and_an_artifact_says_what_its_run_does(made
         np.testing.assert_allclose(both[head], (first[head] + second[head]) / 2, atol=1e-6)
         assert np.abs(served[head].argmax(-1) - first[head].argmax(-1)).mean() < 0.1
     assert counts["named"] > counts["mood"] == 20
+
+
+def test_a_teacher_of_another_architecture_and_of_one_head_is_asked_about_that_head(made: Made, tmp_path: Path) -> None:
+    config = transformers.MPNetConfig(
+        vocab_size=120, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=48, pad_token_id=0,
+    )  # fmt: skip
+    base = tmp_path / "mpnet"
+    transformers.MPNetModel(config, add_pooling_layer=False).save_pretrained(base)
+    shutil.copyfile(made.base / "tokenizer.json", base / "tokenizer.json")
+    alone = replace(made.task, heads={"named": made.task.heads["named"]}, sources=made.task.sources[1:])
+    run = tmp_path / "teacher"
+    finetune(alone, load_corpus(alone, made.data), base, run, replace(alone.training, epochs=1))
+    with pytest.raises(InputError, match=r"a mpnet, the exported graph is BERT's"):
+        export(alone, made.corpus, Corpus(), run / "best", tmp_path / "out", version="1", base="tiny", commands=[])
+
+    asked, counts = teachers.questions(made.corpus.examples["train"][-30:], made.task.heads)
+    said = teachers.answers([run / "best"], made.task, asked, counts, 2.0)
+    assert said["named"].sum(-1) == pytest.approx(np.ones(counts["named"])) and not said["mood"].any()
+    with pytest.raises(InputError, match="know none of mood"):
+        made.distil(tmp_path / "one", models=[run / "best"], softness=Softness(heads=("mood",)))
+    told: list[str] = []
+    made.distil(tmp_path / "one", models=[run / "best"], around=Surroundings(say=told.append))
+    assert "no teacher knows head mood: it learns from the labels alone" in told
+    made.distil(
+        tmp_path / "one", models=[run / "best"], softness=Softness(heads=("named",)),
+        around=Surroundings(say=told.append),
+    )  # fmt: skip
+    assert len([line for line in told if "no teacher" in line]) == 1
 
 
 def test_a_span_that_no_teacher_answered_counts_for_nothing(made: Made) -> None:

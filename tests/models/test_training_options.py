@@ -146,10 +146,13 @@ def test_class_weights_move_what_a_model_says(task: Task, corpus: Corpus, tiny_b
         assert len(set(labels)) == 2 and set(logits.argmax(-1)) == {n}
 
 
-def test_bf16_without_a_gpu_is_refused(task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path) -> None:
+def test_bf16_where_nothing_multiplies_it_is_refused(
+    task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.loop.multiplies_bf16", lambda: False)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kept").write_text("")
-    with pytest.raises(InputError, match=r"bf16 is for a GPU.*--precision float32"):
+    with pytest.raises(InputError, match=r"no instructions for precision bf16.*--precision float32"):
         finetune(task, corpus, tiny_base, tmp_path / "run", replace(task.training, precision="bf16"))
     assert (tmp_path / "run" / "kept").exists()
 

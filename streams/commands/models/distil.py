@@ -37,6 +37,10 @@ PATH = click.Path(path_type=Path)
     "--soft-share", type=click.FloatRange(0, 1, min_open=True), default=0.7, show_default=True,
     help="How much the teachers count against the labels; 1: they alone.",
 )  # fmt: skip
+@click.option(
+    "--soft-head", "soft_heads", multiple=True, metavar="HEAD",
+    help="Ask the teachers about this head only; may be repeated.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out.")
 @training_options
 @surroundings_options
@@ -47,7 +51,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--without-doubted", "doubted", type=PATH, help="Leave out the labels of a file of 'doubt'.")
 def command(
     task: str, teachers: tuple[Path, ...], layers: int | None, base: str | None, data: Path, out: Path,
-    unlabelled: tuple[Path, ...], column: str, encoding: str, temperature: float, soft_share: float, resume: bool,
+    unlabelled: tuple[Path, ...], column: str, encoding: str, temperature: float, soft_share: float,
+    soft_heads: tuple[str, ...], resume: bool,
     weighted: tuple[str, ...], threads: int | None, device: str, track: tuple[str, ...], without_pairs: bool,
     shares: tuple[str, ...], doubted: Path | None, **options: Any,
 ) -> None:  # fmt: skip
@@ -62,6 +67,8 @@ def command(
     )
     if declared.kind != "classifier":
         raise InputError(f"task {declared.name} is of kind {declared.kind}; only classifiers are distilled")
+    if unknown := set(soft_heads) - set(declared.heads):
+        raise InputError(f"--soft-head {', '.join(unknown)}: task {declared.name} has {', '.join(declared.heads)}")
     training = training_of(declared, weighted, options)
     try:
         from models.bases import directory_of
@@ -80,6 +87,6 @@ def command(
     with surroundings(threads, device, track) as around:
         best = distil(
             declared, corpus, found.texts, models, directory_of(base) if base else runs[0], layers, out, training,
-            Softness(temperature, soft_share), around, resume=resume,
+            Softness(temperature, soft_share, soft_heads), around, resume=resume,
         )  # fmt: skip
     click.echo(f"{out}/best: epoch {best['epoch']}, dev {json.dumps(best['dev'])}")
