@@ -1,29 +1,30 @@
 """The methods of fine-tuning on one task: parameters trained, accuracy on test over several seeds, seconds.
 
     python benchmarks/methods.py TASK --base BASE --data FOLDER --out OUT [--seeds 13 14 15] [--methods full lora …]
-                                 [--set all.epochs=3] [--set lora.rank=16] [--threads 2] [--device cuda]
+                                 [--share SOURCE=0.3] [--epochs 3] [--set lora.rank=16] [--threads 2] [--device cuda]
 
-Each run is `gretchen models finetune` with the task's [training], but for what --set says; the epoch is chosen on dev,
-the figures are of test, by torch in float32 (a prefix and adapters have no artifact). A finished run is not made
-again, one that was cut goes on. Prints a Markdown table; OUT/methods.json has every run. Needs [train].
+Each run is `gretchen models finetune` with the task's [training], but for --epochs and what --set says of a method or
+of all; the epoch is chosen on dev, the figures are of the whole test split, by torch in float32 (a prefix and adapters
+have no artifact). A finished run is not made again, one that was cut goes on. Prints a Markdown table; OUT/methods.json
+has every run. Needs [train].
 """
 
 import argparse
-import json
 import statistics
-import time
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from runs import Runs, around, parse_shares, with_shares
 
+from models.bases import directory_of
 from models.data import Corpus, load_corpus
 from models.errors import InputError
 from models.finetune import finetune, judge
-from models.loop import Surroundings
 from models.tasks import Task, load_task
 from models.training import METHODS, Training, check_training
 
@@ -45,28 +46,14 @@ def overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def one_run(
-    task: Task, corpus: Corpus, base: Path, run: Path, training: Training, device: str = "cpu"
+    task: Task, corpus: Corpus, base: Path, run: Path, training: Training, device: str, resume: bool
 ) -> dict[str, Any]:
-    """The run's figures, from its file if it was finished before by the same options; if only begun, it goes on."""
-    asked, done = run.with_name(f"{run.name}.options.json"), run / "figures.json"
-    wanted = json.loads(json.dumps(asdict(training)))
-    same = asked.exists() and json.loads(asked.read_text()) == wanted
-    if same and done.exists():
-        figures: dict[str, Any] = json.loads(done.read_text())
-        return figures
-    resume = same and (run / "last").exists()
-    run.parent.mkdir(parents=True, exist_ok=True)
-    asked.write_text(json.dumps(wanted))
-    began_s = time.monotonic()
-    best = finetune(task, corpus, base, run, training, Surroundings(device=device), resume=resume)
-    seconds = time.monotonic() - began_s
-    figures = {
-        "training": wanted, "trained": best["trained"], "parameters": best["parameters"], "epoch": best["epoch"],
+    """Parameters, the epoch chosen on dev, and what torch says of test."""
+    best = finetune(task, corpus, base, run, training, around(run.name, device), resume=resume)
+    return {
+        "trained": best["trained"], "parameters": best["parameters"], "epoch": best["epoch"],
         "dev": best["dev"], "test": judge(run / "best", task, corpus.examples["test"]),
-        "seconds": None if resume else round(seconds, 1),
     }  # fmt: skip
-    done.write_text(json.dumps(figures))
-    return figures
 
 
 def rows_of(runs: Iterable[Mapping[str, Any]], heads: Sequence[str]) -> list[list[str]]:
@@ -107,10 +94,13 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task")
-    for name in ("--base", "--data", "--out"):
+    parser.add_argument("--base", required=True)
+    for name in ("--data", "--out"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--share", dest="shares", action="append", default=[], metavar="SOURCE=SHARE")
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="METHOD.KEY=VALUE")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="cpu")
@@ -118,18 +108,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.threads:
         torch.set_num_threads(given.threads)
     task = load_task(given.task)
-    corpus = load_corpus(task, given.data)
-    labels = {name: head.labels for name, head in task.heads.items()}
-    own, runs = overrides(given.settings), []
+    shares = parse_shares(given.shares, task)
+    corpus = load_corpus(with_shares(task, shares), given.data)
+    base, labels = directory_of(given.base), {name: head.labels for name, head in task.heads.items()}
+    own = overrides([*([f"all.epochs={given.epochs}"] if given.epochs else []), *given.settings])
+    trainings = {}
     for method in given.methods:
         for seed in given.seeds:
             options = own.get("all", {}) | own.get(method, {})
-            training = replace(task.training, **options, method=method, seed=seed)
-            check_training(training, labels, f"--set, {method}")
-            run = given.out / f"{method}-{seed}"
-            runs.append(one_run(task, corpus, given.base, run, training, given.device))
-            print(f"{run}: {runs[-1]['test']}", flush=True)
-            (given.out / "methods.json").write_text(json.dumps(runs, indent=1) + "\n")
+            trainings[f"{method}-{seed}"] = replace(task.training, **options, method=method, seed=seed)
+            check_training(trainings[f"{method}-{seed}"], labels, f"--set, {method}")
+    known, runs = Runs(given.out / "methods.json", list(trainings)), []
+    for name, training in trainings.items():
+        asked = {"task": task.name, "base": given.base, "shares": shares, "training": asdict(training)}
+        make = partial(one_run, task, corpus, base, given.out / name, training, given.device)
+        runs.append(known.once(given.out / name, asked, make))
+        print(f"{name}: {runs[-1]['test']}", flush=True)
     heads = [head for head in task.heads if any(head in run["test"] for run in runs)]
     print(f"\n{table(rows_of(runs, heads), heads)}")
 

@@ -1,0 +1,104 @@
+"""Trainings that are made once: their figures in one JSON file, written after each, and how long the rest may take."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError
+from models.loop import Surroundings
+from models.tasks import Task
+
+WORD_S = 60  # between two lines on a training that goes on
+
+
+class Runs:
+    """Name -> what a run was asked and, once it is finished, its figures. Prints a line a run, and one a minute."""
+
+    def __init__(self, path: Path, names: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+        """`names` are all that will be asked for, to tell how many are left."""
+        self._path, self._names, self._clock = path, names, clock
+        self._known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        self._took_s: list[float] = []
+
+    def once(self, run: Path, asked: Mapping[str, Any], make: Callable[[bool], Mapping[str, Any]]) -> dict[str, Any]:
+        """What `make(resume)` told of the run, or what the file says if it was asked the same before.
+
+        `resume` is whether it goes on from a checkpoint; such a run's `seconds` are None.
+        """
+        name, wanted = run.name, json.loads(json.dumps(asked))
+        known = self._known.get(name, {})
+        same = known.get("asked") == wanted
+        if not (same and "told" in known):
+            self._write(name, {"asked": wanted})
+            resume = same and (run / "last").exists()
+            began_s = self._clock()
+            told = make(resume)
+            took_s = self._clock() - began_s
+            self._took_s.append(took_s)
+            self._write(name, {"asked": wanted, "told": {**told, "seconds": None if resume else round(took_s, 1)}})
+            print(f"{name}: {took_s:.0f} s, {self.place(name)}", flush=True)
+        return {"name": name, **self._known[name]["asked"], **self._known[name]["told"]}
+
+    def place(self, name: str) -> str:
+        """How many are done, and what those left may take if each takes the mean of those made now."""
+        at = self._names.index(name) + 1
+        left = [one for one in self._names[at:] if "told" not in self._known.get(one, {})]
+        mean_s = sum(self._took_s) / max(len(self._took_s), 1)
+        return f"{at} of {len(self._names)}" + (f"; about {minutes(len(left) * mean_s)} left" if left else "")
+
+    def _write(self, name: str, of_run: Mapping[str, Any]) -> None:
+        self._known[name] = of_run
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(self._path.name + ".part")
+        lines = (f"{json.dumps(one)}: {json.dumps(of)}" for one, of in self._known.items())
+        part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        part.replace(self._path)
+
+
+def around(name: str, device: str = "cpu", clock: Callable[[], float] = time.monotonic) -> Surroundings:
+    """A training that says once a minute how far it is."""
+    first: list[tuple[int, float]] = []  # the step and the second of the first word: a run may go on from a later one
+    said_s = clock()
+
+    def progress(done: int, total: int, word: str) -> None:
+        nonlocal said_s
+        now_s = clock()
+        if not first:
+            first.append((done, now_s))
+        elif now_s - said_s >= WORD_S:
+            step, since_s = first[0]
+            left_s = (now_s - since_s) / (done - step) * (total - done)
+            print(f"  {name}: step {done} of {total}, {word}; about {minutes(left_s)} left", flush=True)
+            said_s = now_s
+
+    return Surroundings(device=device, progress=progress)
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def parse_shares(given: Sequence[str], task: Task) -> dict[str, float]:
+    """Source -> the share of it to train on, 0 to 1. Raises InputError."""
+    shares: dict[str, float] = {}
+    for each in given:
+        name, _, share = each.partition("=")
+        try:
+            shares[name] = float(share)
+            if not 0 <= shares[name] <= 1:
+                raise ValueError
+        except ValueError:
+            raise InputError(f"--share {each}: wanted SOURCE=SHARE, as banking77=0.3") from None
+    known = [source.name for source in task.sources]
+    if unknown := shares.keys() - set(known):
+        raise InputError(f"--share: task {task.name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    return shares
+
+
+def with_shares(task: Task, shares: Mapping[str, float]) -> Task:
+    """The task, learning from a share of some sources; their test and dev texts are all kept."""
+    sources = (replace(one, train_share=shares.get(one.name, one.train_share)) for one in task.sources)
+    return replace(task, sources=tuple(sources))
