@@ -50,9 +50,17 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """`second` is the second text of a pair, None where an example is one text."""
+
     text: str
     targets: tuple[Target, ...]
     source: str
+    second: str | None = None
+
+    @property
+    def given(self) -> str | tuple[str, str]:
+        """What a tokenizer is given: the text, of a pair both."""
+        return self.text if self.second is None else (self.text, self.second)
 
 
 @dataclass(slots=True)
@@ -104,6 +112,7 @@ class Row(NamedTuple):
     text: str
     label: str
     where: str
+    second: str | None = None
 
 
 def load_corpus(task: Task, root: Path, *, use: str = "train") -> Corpus:
@@ -138,13 +147,13 @@ def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: 
     rows = rows_of(source, root)
     held: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
     for row in rows:
-        held[split_of(row, source)].setdefault(normalize(row.text), row.where)
+        held[split_of(row, source)].setdefault(identity(row), row.where)
     found: set[int] = set()
     for row in rows:
         split = split_of(row, source)
-        key = normalize(row.text)
-        if not key:
-            corpus.skip(source.name, "empty text", row.where)
+        key = identity(row)
+        if lack := lacking(row):
+            corpus.skip(source.name, lack, row.where)
         elif split != "test" and key in held["test"]:
             corpus.skip(source.name, "also in test", same(row, held["test"][key]))
         elif split == "train" and key in held["dev"]:
@@ -152,7 +161,7 @@ def add_source(corpus: Corpus, source: Source, heads: Mapping[str, Head], root: 
         elif split == "train" and hash_share("keep " + key) >= source.train_share:
             corpus.skipped[source.name, "not in the share used"] += 1
         elif targets := targets_of(row, source, heads, corpus):
-            corpus.examples[split].append(Example(row.text, targets, source.name))
+            corpus.examples[split].append(Example(row.text, targets, source.name, row.second))
             found.update(target.label for target in targets if target.head == source.head)
     notice_repeats(corpus, source, rows)
     if source.paired:
@@ -176,6 +185,13 @@ def rows_of(source: Source, root: Path) -> list[Row]:
     return rows
 
 
+def lacking(row: Row) -> str:
+    """What makes a row no example: that a text of it says nothing; "" of one that is."""
+    if not normalize(row.text):
+        return "empty text"
+    return "empty second text" if row.second is not None and not normalize(row.second) else ""
+
+
 def same(row: Row, where: str) -> str:
     text = " ".join(row.text.split())
     return f"{row.where} is {where}, {text[:40]!r}{'…' if len(text) > 40 else ''}"
@@ -185,9 +201,8 @@ def notice_repeats(corpus: Corpus, source: Source, rows: list[Row]) -> None:
     """Count the rows whose text came before in the same split, with the same label or with another."""
     first: dict[tuple[str, str], Row] = {}
     for row in rows:
-        key = normalize(row.text)
-        before = first.setdefault((split_of(row, source), key), row)
-        if key and before is not row:
+        before = first.setdefault((split_of(row, source), identity(row)), row)
+        if before is not row and not lacking(row):
             what = "repeated" if row.label == before.label else "repeated with another label"
             corpus.notice(source.name, what, f"{row.where} is {before.where}")
 
@@ -199,12 +214,16 @@ def own_source(
     label: str,
     names: Mapping[str, str] = MappingProxyType({}),
     encoding: str = "utf-8",
+    second: str = "",
 ) -> Source:
-    """A user's own file as a test set: JSONL by its suffix, else CSV; `names` maps its labels to the head's."""
+    """A user's own file as a test set: JSONL by its suffix, else CSV; `names` maps its labels to the head's.
+
+    `second` is the column of a pair's second text.
+    """
     reader = "jsonl" if path.suffix in (".jsonl", ".ndjson", ".json") else "csv"
     return Source(
         name=path.stem, reader=reader, license="the user's own", use="measure", files={"test": str(path)}, head=head,
-        text=text, label=label, map=names, encoding=encoding,
+        text=text, second=second, label=label, map=names, encoding=encoding,
     )  # fmt: skip
 
 
@@ -226,13 +245,18 @@ def normalize(text: str) -> str:
     return NOT_WORD.sub(" ", URL.sub(" ", text).lower()).strip()
 
 
+def identity(one: Row | Example) -> str:
+    """The same for rows or examples that are the same for splitting: of a pair, if both texts are."""
+    return normalize(one.text) if one.second is None else f"{normalize(one.text)}\n{normalize(one.second)}"
+
+
 def hash_share(text: str) -> float:
     """A text's own number in [0, 1), the same on every machine."""
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:6], "big") / 2**48
 
 
 def split_of(row: Row, source: Source) -> str:
-    share = hash_share(normalize(row.text))
+    share = hash_share(identity(row))
     if row.split == "all":
         return (
             "test" if share < source.test_share else "dev" if share < source.test_share + source.dev_share else "train"
@@ -312,19 +336,25 @@ def read_csv(source: Source, root: Path, path: Path, split: str) -> Iterator[Row
     start = 1
     try:
         columns = list(reader.fieldnames or ["nothing"])
-        check_columns(path, {source.text, source.label}, columns)
+        check_columns(path, columns_of(source), columns)
         for row in reader:
             text, label = row[source.text], row[source.label]
-            if text is None or label is None:
+            second = row[source.second] if source.second else None
+            if text is None or label is None or (source.second and second is None):
                 raise InputError(f"{path}:{reader.line_num}: fewer columns than the header has")
             if None in row:
                 raise InputError(
                     f"{path}:{reader.line_num}: more columns than the header has; put a text with a comma in quotes"
                 )
-            yield Row(split, text, label, f"{path}:{reader.line_num}")
+            yield Row(split, text, label, f"{path}:{reader.line_num}", second)
             start = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}:{start}: not CSV: {error}; look for a quote that is not closed") from None
+
+
+def columns_of(source: Source) -> set[str]:
+    """What a row must have."""
+    return {source.text, source.label} | ({source.second} if source.second else set())
 
 
 def check_columns(path: Path, wanted: set[str], columns: Sequence[str]) -> None:
@@ -332,7 +362,7 @@ def check_columns(path: Path, wanted: set[str], columns: Sequence[str]) -> None:
     if missing := wanted - set(columns):
         raise InputError(
             f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(columns)};"
-            " name the columns in the task, or by --text and --label"
+            " name the columns in the task, or by --text, --second, --label"
         )
     if twice := [name for name in wanted if columns.count(name) > 1]:
         raise InputError(f"{path}: two columns {twice[0]}; rename one")
@@ -344,7 +374,8 @@ def read_jsonl(source: Source, root: Path, path: Path, split: str) -> Iterator[R
         label = row[source.label]
         if not isinstance(label, str | int | float):
             raise InputError(f"{where}: the label is {label!r}; wanted text or a number")
-        yield Row(split, row[source.text], label if isinstance(label, str) else json.dumps(label), where)
+        written = label if isinstance(label, str) else json.dumps(label)
+        yield Row(split, row[source.text], written, where, row[source.second] if source.second else None)
 
 
 def read_heads(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:
@@ -361,21 +392,24 @@ def read_heads(source: Source, root: Path, path: Path, split: str) -> Iterator[R
 
 
 def read_objects(source: Source, path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each line's object, which has a text and a label, and its place."""
+    """Each line's object, which has a text (of a pair both) and a label, and its place."""
+    texts = [source.text, source.second] if source.second else [source.text]
     for n, line in enumerate(_lines(read_text(path, source.encoding)), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            row[source.label], row[source.text].encode()
+            row[source.label], *(row[text].encode() for text in texts)
         except json.JSONDecodeError as error:
             raise InputError(f"{path}:{n}: not JSON: {error}; wanted one object a line") from None
         except KeyError as error:
             raise InputError(
-                f"{path}:{n}: no field {error}; it has {', '.join(row)}; name the fields by --text and --label"
+                f"{path}:{n}: no field {error}; it has {', '.join(row)}; name the fields by --text, --second, --label"
             ) from None
         except (TypeError, AttributeError, UnicodeEncodeError):
-            raise InputError(f"{path}:{n}: wanted an object with text as {source.text!r}, got {line[:60]!r}") from None
+            raise InputError(
+                f"{path}:{n}: wanted an object with text as {' and '.join(map(repr, texts))}, got {line[:60]!r}"
+            ) from None
         yield row, f"{path}:{n}"
 
 
@@ -388,13 +422,15 @@ def read_parquet(source: Source, root: Path, path: Path, split: str) -> Iterator
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: not a Parquet file that can be read: {error}") from None
-    check_columns(path, {source.text, source.label}, table.column_names)
+    check_columns(path, columns_of(source), table.column_names)
     classes = _lines(read_text(root / source.classes, source.encoding)) if source.classes else []
     texts, labels = table[source.text].to_pylist(), table[source.label].to_pylist()
-    for n, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
+    seconds = table[source.second].to_pylist() if source.second else [None] * len(texts)
+    for n, (text, second, label) in enumerate(zip(texts, seconds, labels, strict=True), 1):
         if classes and not (isinstance(label, int) and 0 <= label < len(classes)):
             raise InputError(f"{path}:{n}: label {label!r} is not a line of {source.classes} (0 to {len(classes) - 1})")
-        yield Row(split, text or "", classes[label].strip() if classes else str(label), f"{path}:{n}")
+        written = classes[label].strip() if classes else str(label)
+        yield Row(split, text or "", written, f"{path}:{n}", (second or "") if source.second else None)
 
 
 def read_at(source: Source, root: Path, path: Path, split: str) -> Iterator[Row]:

@@ -7,7 +7,7 @@ Doubted is a label where that model says another, and is as sure of it as it is 
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from models import checkpoints, network
 from models.batches import tokenize
-from models.data import OUTLIER, Corpus, Example, Target, hash_share, normalize
+from models.data import OUTLIER, Corpus, Example, Target, hash_share, identity
 from models.doubted import Doubt, doubts_of
 from models.errors import InputError
 from models.finetune import finetune, pad_of, predict
@@ -59,7 +59,7 @@ def judge_labels(
     if network.is_fine_tuned(base):
         raise InputError(f"{base}: fine-tuned already, maybe on the very labels; give the base that it began as")
     train = corpus.examples["train"]
-    fold_of = [int(hash_share(f"fold {training.seed} {normalize(example.text)}") * folds) for example in train]
+    fold_of = [int(hash_share(f"fold {training.seed} {identity(example)}") * folds) for example in train]
     asked, doubts, labels = numbered(train, task)
     tables = {head: np.zeros((len(of), len(task.heads[head].labels)), np.float32) for head, of in doubts.items()}
     out.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def numbered(
                 targets.append(Target(target.head, len(doubts[target.head]), 1.0, target.span))
                 doubts[target.head].append(doubt)
                 labels[target.head].append(target.label)
-        asked.append(Example(example.text, tuple(targets), example.source))
+        asked.append(replace(example, targets=tuple(targets)))
     return asked, doubts, labels
 
 
@@ -147,7 +147,7 @@ def key_of(learned: Corpus, held: Sequence[Example], base: Path, training: Train
     for path in sorted(base.glob("*.safetensors")):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     for example in [*learned.examples["train"], *learned.examples["dev"], *held]:
-        digest.update(repr((example.text, example.targets)).encode("utf-8", "surrogatepass"))
+        digest.update(repr((example.given, example.targets)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -167,6 +167,6 @@ def doubted(judged: Judged, names: tuple[str, ...]) -> list[Doubted]:
 
 def check_folds(corpus: Corpus, folds: int) -> None:
     """Raise InputError unless there are texts for each fold."""
-    texts = {normalize(e.text) for e in corpus.examples["train"] if any(t.label != OUTLIER for t in e.targets)}
+    texts = {identity(e) for e in corpus.examples["train"] if any(t.label != OUTLIER for t in e.targets)}
     if len(texts) < 2 * folds:
         raise InputError(f"{len(texts)} labelled training texts in {folds} folds; wanted 2 or more in each")

@@ -1,10 +1,12 @@
 """Labels that were doubted, one a line of JSONL: a person strikes out those that are right, finetune leaves the rest.
 
-A line names a target by source, text, head, label and, of an entity, span; what else stands in it is for the reader.
+A line names a target by source, text, head, label and, of an entity, span, of a pair the second text; what else stands
+in it is for the reader.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ class Doubt(NamedTuple):
     head: str
     label: str
     span: tuple[int, int] | None
+    second: str | None = None
 
 
 def read_doubted(path: Path) -> dict[Doubt, str]:
@@ -32,8 +35,9 @@ def read_doubted(path: Path) -> dict[Doubt, str]:
         try:
             row = json.loads(line)
             source, text, head, label = (str(row[key]) for key in KEYS)
-            span = row.get("span")
-            doubt = Doubt(source, text, head, label, None if span is None else (int(span[0]), int(span[1])))
+            span, second = row.get("span"), row.get("second")
+            where = None if span is None else (int(span[0]), int(span[1]))
+            doubt = Doubt(source, text, head, label, where, None if second is None else str(second))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise InputError(
                 f"{path}:{n}: no doubted label ({error!r}); wanted a line of 'gretchen models doubt', with"
@@ -61,7 +65,7 @@ def without_doubted(
             else:
                 targets.append(target)
         if targets:
-            kept.append(Example(example.text, tuple(targets), example.source))
+            kept.append(replace(example, targets=tuple(targets)))
     if doubted and len(left) == len(doubted):
         raise InputError(
             f"{next(iter(doubted.values()))}: none of {len(doubted)} doubted labels is one of the training labels;"
@@ -80,6 +84,6 @@ def doubts_of(example: Example, heads: Mapping[str, Head]) -> list[Doubt | None]
     return [
         None
         if t.label == OUTLIER
-        else Doubt(example.source, example.text, t.head, heads[t.head].labels[t.label], t.span)
+        else Doubt(example.source, example.text, t.head, heads[t.head].labels[t.label], t.span, example.second)
         for t in example.targets
     ]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from models.data import Corpus, normalize
+from models.data import Corpus, identity
 
 
 class Leak(NamedTuple):
@@ -26,10 +26,10 @@ def leaks(*corpora: Corpus) -> list[Leak]:
     learned: dict[tuple[str, str], set[str]] = {}
     for example in (e for corpus in corpora for e in corpus.examples["train"]):
         for head in {target.head for target in example.targets}:
-            learned.setdefault((head, normalize(example.text)), set()).add(example.source)
+            learned.setdefault((head, identity(example)), set()).add(example.source)
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     for example in (e for corpus in corpora for e in corpus.examples["test"]):
-        key = normalize(example.text)
+        key = identity(example)
         for head in {target.head for target in example.targets}:
             for source in learned.get((head, key), set()) - {example.source}:
                 found.setdefault((source, example.source, head), {}).setdefault(key, example.text)

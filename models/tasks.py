@@ -1,6 +1,6 @@
 """A task, declared: its kind, the data to learn from, how to train. One TOML a task, in models/tasks/.
 
-classifier  heads with labels, on the text or on spans of it
+classifier  heads with labels, on the text or on spans of it; with `pair` on two texts, read as one
 reader      a question and a passage in, the span of the passage that answers it out, or that none does
 encoder     a text in, a vector out: a question lies near the passage that answers it
 """
@@ -19,7 +19,9 @@ from models.training import check_training
 SHIPPED = Path(__file__).parent / "tasks"
 KINDS = ("classifier", "reader", "encoder")
 WORD_BITS = (8, 4)
+PAIR_READERS = ("csv", "jsonl", "parquet")
 READERS = ("csv", "jsonl", "parquet", "entities", "at", "clinc", "heads")
+LEAST_PAIR = 8  # tokens: a few of each text beside the special ones
 QUESTION_READERS = ("squad", "csv", "parquet", "qamr", "tatqa")
 
 
@@ -41,7 +43,7 @@ class Source:
     `use` is "train" or "measure": a measured set never enters training. `ours` is a set of our own writing: it lies in
     models/written/ instead. `paired` is how many texts made of two of the set's own are added to its training texts, as
     a share of them: entities of other fates, side by side. `head` is what a label is for; of reader "heads", what the
-    verdicts on `entities` are for.
+    verdicts on `entities` are for. `second` is the column of the second text, in a task of pairs.
 
     Of questions (a reader's or encoder's data): a set in one file is split by a hash of the passage; `columns` says
     which columns hold "id", "context", "question", "answer" and "answer_start"; `sentences` is QAMR's file of
@@ -57,6 +59,7 @@ class Source:
     head: str = ""
     cite: str = ""
     text: str = "text"
+    second: str = ""
     label: str = "label"
     map: Mapping[str, str] = field(default_factory=dict)
     classes: str = ""
@@ -100,7 +103,9 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`word_bits`: of the exported word table; 4 make a vocabulary of 13,000 pieces 2 MB smaller than 8."""
+    """`pair`: a classifier's examples are two texts each, which it reads as one: [CLS] text [SEP] second [SEP].
+    `word_bits`: of the exported word table; 4 make a vocabulary of 13,000 pieces 2 MB smaller than 8.
+    """
 
     name: str
     max_tokens: int
@@ -114,6 +119,7 @@ class Task:
     embedding: Embedding = Embedding()
     search: Space = field(default_factory=dict)
     word_bits: int = 8
+    pair: bool = False
 
 
 def load_task(name_or_path: str) -> Task:
@@ -147,6 +153,7 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
             heads, sources, Training(**raw.get("training", {})), raw.get("abstain_on", ""), kind,
             Reading(**raw.get("reader", {})), Embedding(**raw.get("encoder", {})),
             parse_space(raw.get("search", {}), f"{where}: [search]"), raw.get("word_bits", 8),
+            raw.get("pair", False),
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"{where}: the key {error} is missing; see models/tasks/{example}.toml") from None
@@ -167,6 +174,7 @@ def parse_task(raw: dict[str, Any], where: str) -> Task:
                 f"{where}: source {source.name} has reader {source.reader!r} and use {source.use!r};"
                 f" wanted {', '.join(readers)} and train or measure"
             )
+    _check_pairs(task, where)
     if kind == "reader":
         _check_windows(task, where)
     if kind == "encoder" and not task.embedding.temperature > 0:
@@ -181,6 +189,29 @@ def _heads(raw: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     if "heads" in raw:
         raise TypeError(f"a task of kind {kind} has no [heads]")
     return {}
+
+
+def _check_pairs(task: Task, where: str) -> None:
+    """Raise InputError unless task and sources agree on what an example is, and heads on pairs are on the whole."""
+    if task.pair not in (True, False) or (task.pair and task.kind != "classifier"):
+        raise InputError(f"{where}: pair is {task.pair!r} of kind {task.kind}; wanted true or false, of a classifier")
+    if task.pair and task.max_tokens < LEAST_PAIR:
+        raise InputError(f"{where}: max_tokens is {task.max_tokens}; a pair wants {LEAST_PAIR} or more")
+    if task.pair and (spans := [head.name for head in task.heads.values() if head.on != "text"]):
+        raise InputError(f'{where}: [heads.{spans[0]}] is on spans; heads on pairs want on = "text"')
+    for source in task.sources:
+        if bool(source.second) != task.pair:
+            raise InputError(
+                f"{where}: source {source.name} names no second text, in a task of pairs; say second = its column"
+                if task.pair
+                else f"{where}: source {source.name} has second = {source.second!r}, but the task is not pair = true"
+            )
+        if task.pair and (source.reader not in PAIR_READERS or source.second == source.text or source.paired):
+            raise InputError(
+                f"{where}: source {source.name} has reader {source.reader!r}, text {source.text!r}, second"
+                f" {source.second!r}, paired {source.paired:g}; pairs want one of {', '.join(PAIR_READERS)}, two"
+                " columns, and paired left out"
+            )
 
 
 def _check_windows(task: Task, where: str) -> None:

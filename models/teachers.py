@@ -58,7 +58,7 @@ def questions(examples: Iterable[Example], heads: Mapping[str, Head]) -> tuple[l
             for span in spans if head.on == "span" else [None]:
                 targets.append(Target(head.name, counts[head.name], 1.0, span))
                 counts[head.name] += 1
-        asked.append(Example(example.text, tuple(targets), example.source))
+        asked.append(replace(example, targets=tuple(targets)))
     return asked, counts
 
 
@@ -91,7 +91,7 @@ def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float)
         path = model / (MODEL if is_artifact(model) else "model.safetensors")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     for example in asked:
-        digest.update(repr((example.text, example.targets)).encode("utf-8", "surrogatepass"))
+        digest.update(repr((example.given, example.targets)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
