@@ -36,7 +36,9 @@ class Prefixed(nn.Module):  # type: ignore[misc]
             )
         )
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> object:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> object:
         (rows, tokens), length, device = input_ids.shape, self.shape[0], input_ids.device
         flat = self.added(torch.arange(length, device=device).expand(rows, -1))
         layers = flat.view(rows, *self.shape, -1).permute(
@@ -46,6 +48,7 @@ class Prefixed(nn.Module):  # type: ignore[misc]
         return self.bert(
             input_ids=input_ids,
             attention_mask=seen,
+            token_type_ids=token_type_ids,
             position_ids=torch.arange(tokens, device=device)[None],
             past_key_values=DynamicCache([(key, value) for key, value in layers]),
         )

@@ -62,7 +62,9 @@ class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`heads` are a classifier's; `reading` is there for a reader only, `embedding` for an encoder only."""
+    """`heads` are a classifier's, and with `pair` on two texts read as one; `reading` is there for a reader only,
+    `embedding` for an encoder only.
+    """
 
     format: int
     task: str
@@ -74,11 +76,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["classifier", "reader", "encoder"] = "classifier"
     reading: Reading | None = None
     embedding: Embedding | None = None
+    pair: bool = False
 
     def __post_init__(self) -> None:
         parts = {"classifier": bool(self.heads), "reader": bool(self.reading), "encoder": bool(self.embedding)}
         if [kind for kind, there in parts.items() if there] != [self.kind]:
             raise ValueError(f"of kind {self.kind}, with the parts of {[k for k, there in parts.items() if there]}")
+        if self.pair and (self.kind != "classifier" or any(head.on == "span" for head in self.heads.values())):
+            raise ValueError("pairs are for a classifier whose heads are all on text")
 
 
 class File(msgspec.Struct, frozen=True):

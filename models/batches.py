@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from models.data import Example, Target
 from models.engines import Span
@@ -25,11 +25,14 @@ T = TypeVar("T", bound=Tokenized)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A tokenized example; `spans` are token ranges of the targets with a span, in their order."""
+    """A tokenized example; `spans` are token ranges of the targets with a span, in their order; of a pair `first` is
+    where the tokens of type 1 begin.
+    """
 
     ids: tuple[int, ...]
     spans: tuple[Span, ...]
     targets: tuple[Target, ...]
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Batch:
     input_ids: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     spans: npt.NDArray[np.float32]
+    token_types: npt.NDArray[np.int64]
+    """All 0 but for pairs, whose graph alone takes them."""
     rows: dict[str, list[tuple[int, int, int, float]]]
     """Head -> (b, k, label, weight)."""
 
@@ -46,8 +51,8 @@ class Batch:
 def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int) -> list[Item]:
     """Targets whose span lies past the cut are left out, as is an example left without targets."""
     items = []
-    for example, encoding in zip(examples, tokenizer.encode_batch([e.text for e in examples]), strict=True):
-        ids = cut(encoding.ids, max_tokens)
+    for example, encoding in zip(examples, tokenizer.encode_batch([e.given for e in examples]), strict=True):
+        ids, first = (cut(encoding.ids, max_tokens), 0) if example.second is None else cut_pair(encoding, max_tokens)
         spans, targets = [], []
         for target in example.targets:
             span = token_span(encoding.offsets[: len(ids) - 1], *target.span) if target.span else None
@@ -56,13 +61,44 @@ def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int)
             if span or not target.span:
                 targets.append(target)
         if targets:
-            items.append(Item(ids, tuple(spans), tuple(targets)))
+            items.append(Item(ids, tuple(spans), tuple(targets), first))
     return items
 
 
 def cut(ids: Sequence[int], max_tokens: int) -> tuple[int, ...]:
     """At most `max_tokens` of a text's ids, the last of them still the closing special token."""
     return tuple(ids) if len(ids) <= max_tokens else (*ids[: max_tokens - 1], ids[-1])
+
+
+def cut_pair(encoding: Encoding, max_tokens: int) -> tuple[tuple[int, ...], int]:
+    """At most `max_tokens` of a pair's ids, and where those of type 1 begin (0: nowhere).
+
+    The longer text is cut first, to the length of the other, then both alike; no special token is.
+    """
+    sides = encoding.sequence_ids
+    own = [[n for n, side in enumerate(sides) if side == text] for text in (0, 1)]
+    lost: set[int] = set()
+    room = max_tokens - sides.count(None)
+    for of_text, kept in zip(own, shares(len(own[0]), len(own[1]), room), strict=True):
+        lost.update(of_text[kept:])
+    left = [n for n in range(len(sides)) if n not in lost]
+    types = [encoding.type_ids[n] for n in left]
+    return tuple(encoding.ids[n] for n in left), types.index(1) if 1 in types else 0
+
+
+def shares(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens of two texts fit into `room`, the longer one cut first."""
+    of_first = min(first, max(room - second, room - room // 2))
+    return of_first, min(second, room - of_first)
+
+
+def token_types(firsts: Sequence[int], lengths: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
+    """[B, width]: 1 from a row's first token of the second text on, where it has one (not 0), else 0."""
+    types = np.zeros((len(firsts), width), np.int64)
+    for b, first in enumerate(firsts):
+        if first:
+            types[b, first : lengths[b]] = 1
+    return types
 
 
 def token_span(offsets: Sequence[Span], start: int, end: int) -> Span | None:
@@ -99,7 +135,8 @@ def collate(items: Sequence[Item], pad_id: int, text_pooling: str) -> Batch:
         for target in item.targets:
             k += target.span is not None
             rows.setdefault(target.head, []).append((b, k if target.span else 0, target.label, target.weight))
-    return Batch(*arrays([item.ids for item in items], [item.spans for item in items], pad_id, text_pooling), rows)
+    ids, lengths, spans = arrays([item.ids for item in items], [item.spans for item in items], pad_id, text_pooling)
+    return Batch(ids, lengths, spans, token_types([item.first for item in items], lengths, ids.shape[1]), rows)
 
 
 def shuffled(items: Sequence[T], batch_size: int, seed: int) -> list[list[T]]:

@@ -86,9 +86,14 @@ def imported_card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str
 
 
 def _summary(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    heads = [f"- `{name}` ({head['on']}): {', '.join(head['labels'])}" for name, head in config["heads"].items()]
+    pair = config.get("pair", False)
+    heads = [
+        f"- `{name}` ({'pair of texts' if pair else head['on']}): {', '.join(head['labels'])}"
+        for name, head in config["heads"].items()
+    ]
+    cut = "two texts are read as one and cut, the longer one first, at" if pair else "texts are cut at"
     return [
-        f"Made {manifest['created_at'][:10]}. {_precision(manifest).capitalize()} ONNX; texts are cut at"
+        f"Made {manifest['created_at'][:10]}. {_precision(manifest).capitalize()} ONNX; {cut}"
         f" {config['max_tokens']} tokens.",
         "\n".join(heads),
     ]

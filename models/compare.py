@@ -33,7 +33,7 @@ def compare(
         say(one.name)
         by_name[one.name] = scored_sets(one.engine, sets, say)
     first = by_name[contenders[0].name]
-    texts = [example.text for examples in sets.values() for example in examples]
+    examples = [example for of_set in sets.values() for example in of_set]
     told: dict[str, Any] = {}
     for name, by_head in first.items():
         for head, scored in by_head.items():
@@ -42,7 +42,7 @@ def compare(
                 whole = {one: scores[name][head].known() for one, scores in by_name.items()}
                 told[f"{name}.{head}"] = compared(whole, labels, resamples)
     return {
-        "artifacts": {one.name: {"bytes": one.size_bytes, "speed": speed(one.engine, texts)} for one in contenders},
+        "artifacts": {one.name: {"bytes": one.size_bytes, "speed": speed(one.engine, examples)} for one in contenders},
         "bootstrap": {"resamples": resamples, "seed": SEED, "comparisons": len(contenders) - 1},
         "sets": told,
         "abstention": {

@@ -6,7 +6,7 @@ layer of the teacher, its heads included (Sanh et al. 2019, DistilBERT). Steps, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ def distil(
 
     Returns the log's best line. Raises InputError for unusable data, teachers or options, and what `fit` does.
     """
+    if texts and task.pair:
+        raise InputError(
+            f"task {task.name} is of pairs of texts: unlabelled single texts teach it nothing, leave them out"
+        )
     if texts and not any(head.on == "text" for head in task.heads.values()):
         raise InputError(
             f"task {task.name} has no head on whole texts: unlabelled text teaches it nothing, leave it out"
@@ -97,7 +101,7 @@ class Distilling(Classifying):
         asked = {name: head for name, head in task.heads.items() if name in (softness.heads or task.heads)}
         self._asked, self._counts = teachers.questions(examples, asked)
         both = [
-            Example(one.text, (*one.targets, *(t._replace(head=SOFT + t.head) for t in asked.targets)), one.source)
+            replace(one, targets=(*one.targets, *(t._replace(head=SOFT + t.head) for t in asked.targets)))
             for one, asked in zip(examples, self._asked, strict=True)
         ]
         self._train = tokenize(both, Tokenizer.from_file(str(base / "tokenizer.json")), task.max_tokens)

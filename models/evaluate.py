@@ -43,7 +43,7 @@ def score(engine: Engine, examples: Sequence[Example]) -> dict[str, Scored]:
     labels: dict[str, list[tuple[int, int]]] = {}
     for start in range(0, len(examples), CHUNK):
         part = examples[start : start + CHUNK]
-        requests = [Request(e.text, tuple(t.span for t in e.targets if t.span)) for e in part]
+        requests = [Request(e.text, tuple(t.span for t in e.targets if t.span), e.second) for e in part]
         for n, (example, prediction) in enumerate(zip(part, engine.infer(engine.encode(requests)), strict=True), start):
             k = -1
             for target in example.targets:

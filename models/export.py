@@ -116,10 +116,10 @@ def quantized(
     heads = {name: len(head.labels) for name, head in task.heads.items()}
     items = tokenize(sample(corpus.examples["train"], CALIBRATION_TEXTS), tokenizer, task.max_tokens)
     say(f"measuring activation ranges on {len(items)} training texts")
-    ranges = quantize.measure_ranges(weights, bert, heads, items)
+    ranges = quantize.measure_ranges(weights, bert, heads, items, task.pair)
     build = {
-        "float32": graph.build(weights, bert, heads),
-        "int8": graph.build(weights, bert, heads, ranges, task.word_bits),
+        "float32": graph.build(weights, bert, heads, pair=task.pair),
+        "int8": graph.build(weights, bert, heads, ranges, task.word_bits, pair=task.pair),
     }
     dev = {name: model_dev(task, config, files, model, corpus, say) for name, model in build.items()}
     losses = [
@@ -142,7 +142,8 @@ def unquantized(
     task: Task, corpus: Corpus, weights: Mapping[str, graph.Floats], bert: Mapping[str, Any], config: dict[str, Any],
     files: Files, say: Say,
 ) -> Built:  # fmt: skip
-    model = graph.build(weights, bert, {name: len(head.labels) for name, head in task.heads.items()})
+    heads = {name: len(head.labels) for name, head in task.heads.items()}
+    model = graph.build(weights, bert, heads, pair=task.pair)
     told = {"scheme": FLOAT32, "calibration_texts": 0, "faults": [], "forced": False, "losses": []}
     return model, model_dev(task, config, files, model, corpus, say), told
 
@@ -176,7 +177,7 @@ def model_dev(
 
 
 def config_of(task: Task, tokenizer: Tokenizer) -> dict[str, Any]:
-    """config.json before anything was fitted: every temperature is 1."""
+    """config.json before anything was fitted: every temperature is 1. Of single texts it says nothing of pairs."""
     return {
         "format": 1,
         "task": task.name,
@@ -184,6 +185,7 @@ def config_of(task: Task, tokenizer: Tokenizer) -> dict[str, Any]:
         "pad_id": tokenizer.token_to_id("[PAD]"),
         "text_pooling": task.text_pooling,
         "heads": {n: {"on": h.on, "labels": list(h.labels), "temperature": 1.0} for n, h in task.heads.items()},
+        **({"pair": True} if task.pair else {}),
     }
 
 

@@ -42,6 +42,8 @@ class Classifying:
         self.network, self._task, self._base, self._gamma = model, task, base, training.focal_gamma
         tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
         self._pad_id = pad_of(tokenizer, base)
+        if task.pair:
+            check_joins(tokenizer, base)
         self._train, self._dev = (
             tokenize(corpus.examples[split], tokenizer, task.max_tokens) for split in ("train", "dev")
         )
@@ -82,6 +84,16 @@ def pad_of(tokenizer: Tokenizer, base: Path) -> int:
     raise InputError(f"{base}/tokenizer.json has neither [PAD] nor <pad>; give a BERT-like base")
 
 
+def check_joins(tokenizer: Tokenizer, base: Path) -> None:
+    """Raise InputError for a tokenizer that puts nothing between the two texts of a pair."""
+    alone, joined = (tokenizer.num_special_tokens_to_add(is_pair) for is_pair in (False, True))
+    if joined <= alone:
+        raise InputError(
+            f"{base}/tokenizer.json puts no special token between two texts ({joined} around both, {alone} around one);"
+            " give a BERT-like base"
+        )
+
+
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def predict(
     model: network.SpanClassifier, items: list[Item], pad_id: int, pooling: str
@@ -112,7 +124,9 @@ def judge(directory: Path, task: Task, examples: Sequence[Example]) -> dict[str,
 def run_batch(model: network.SpanClassifier, batch: Batch) -> dict[str, torch.Tensor]:
     """Each head's logits [B, K, labels] of a batch, on the model's device."""
     device = next(model.parameters()).device
-    ids, lengths, spans = (torch.from_numpy(each).to(device) for each in (batch.input_ids, batch.lengths, batch.spans))
+    ids, lengths, spans, types = (
+        torch.from_numpy(each).to(device) for each in (batch.input_ids, batch.lengths, batch.spans, batch.token_types)
+    )
     mask = torch.arange(ids.shape[1], device=device)[None, :] < lengths[:, None]
-    out: dict[str, torch.Tensor] = model(ids, mask.long(), spans)
+    out: dict[str, torch.Tensor] = model(ids, mask.long(), spans, types)
     return out

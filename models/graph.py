@@ -1,7 +1,8 @@
 """The served graph, built node by node with onnx.helper: a BERT encoder, and what the kind of task makes of it.
 
 Inputs  input_ids int64 [B, S]; lengths int64 [B]; and
-    classifier  spans float32 [B, K, S], the pooling weights; out: <head> float32 [B, K, labels], raw logits a span
+    classifier  spans float32 [B, K, S], the pooling weights, and of pairs token_types int64 [B, S];
+                out: <head> float32 [B, K, labels], raw logits a span
     reader      token_types int64 [B, S]; out: bounds float32 [B, S, 2], start and end logits of every token
     encoder     spans float32 [B, 1, S], the pooling weights; out: embedding float32 [B, hidden], of length 1
 
@@ -33,6 +34,7 @@ Values = tuple[Sequence[onnx.ValueInfoProto], Sequence[onnx.ValueInfoProto]]
 
 info = helper.make_tensor_value_info
 SPANS = info("spans", FLOATS, ["B", "K", "S"])
+TYPES = info("token_types", INTS, ["B", "S"])
 
 
 class Range(NamedTuple):
@@ -238,24 +240,25 @@ class Builder:
             x = self.layer(x, n)
         return x
 
-    def classifier(self, heads: Mapping[str, int]) -> Values:
+    def classifier(self, heads: Mapping[str, int], pair: bool) -> Values:
         """Where the weights hold BERT's own pooler (a tanh layer), heads stand on it."""
         g = self.g
-        pooled = g.add("MatMul", ["spans", self.encoded()])
+        pooled = g.add("MatMul", ["spans", self.encoded("token_types" if pair else None)])
         if f"{POOLER}.weight" in self.w:
             pooled = g.add("MatMul", [pooled, g.constant(self.w[f"{POOLER}.weight"].T)])
             pooled = g.add("Tanh", [g.add("Add", [pooled, self.const(f"{POOLER}.bias")])])
         for head in heads:
             logits = g.add("MatMul", [pooled, g.constant(self.w[f"heads.{head}.weight"].T)])
             g.add("Add", [logits, self.const(f"heads.{head}.bias")], outputs=[head])
-        return [SPANS], [info(head, FLOATS, ["B", "K", labels]) for head, labels in heads.items()]
+        outputs = [info(head, FLOATS, ["B", "K", labels]) for head, labels in heads.items()]
+        return [SPANS, TYPES] if pair else [SPANS], outputs
 
     def reader(self) -> Values:
         """The two last columns stay float32: they cost nothing, and a span is decided by small differences."""
         g = self.g
         logits = g.add("MatMul", [self.encoded("token_types"), g.constant(self.w["outputs.weight"].T)])
         g.add("Add", [logits, self.const("outputs.bias")], outputs=["bounds"])
-        return [info("token_types", INTS, ["B", "S"])], [info("bounds", FLOATS, ["B", "S", 2])]
+        return [TYPES], [info("bounds", FLOATS, ["B", "S", 2])]
 
     def text_encoder(self) -> Values:
         g = self.g
@@ -280,9 +283,9 @@ class Builder:
 Build = Callable[[Builder], Values]
 
 
-def classifier(heads: Mapping[str, int]) -> Build:
-    """The builder of a classifier; `heads` is name -> number of labels."""
-    return lambda builder: builder.classifier(heads)
+def classifier(heads: Mapping[str, int], *, pair: bool = False) -> Build:
+    """The builder of a classifier, of pairs or of single texts; `heads` is name -> number of labels."""
+    return lambda builder: builder.classifier(heads, pair)
 
 
 def build_of(
@@ -313,6 +316,8 @@ def build(
     heads: Mapping[str, int],
     ranges: Ranges | None = None,
     word_bits: int = 8,
+    *,
+    pair: bool = False,
 ) -> onnx.ModelProto:
     """`build_of` a classifier."""
-    return build_of(classifier(heads), weights, config, ranges, word_bits)
+    return build_of(classifier(heads, pair=pair), weights, config, ranges, word_bits)

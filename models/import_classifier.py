@@ -63,6 +63,8 @@ def import_classifier(
     """Write the artifact and return its manifest. `corpora` are what the task learns from and is measured on; without
     them `calibration` texts make it int8, ungated. Raises InputError, GateRefused.
     """
+    if wanted.task and wanted.task.pair:
+        raise InputError(f"task {wanted.task.name} is of pairs of texts; only classifiers of single texts are imported")
     foreign = load_foreign(source, wanted.revision)
     labels, order = labels_of(foreign, wanted)
     if wanted.max_tokens > foreign.most_tokens:

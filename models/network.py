@@ -20,7 +20,10 @@ from models.tasks import Head
 
 
 class SpanClassifier(nn.Module):  # type: ignore[misc]
-    """logits[head] [B, K, labels] of input_ids [B, S], mask [B, S] and pooling weights spans [B, K, S]."""
+    """logits[head] [B, K, labels] of input_ids [B, S], mask [B, S] and pooling weights spans [B, K, S].
+
+    `token_types` [B, S] tell a pair's texts apart, to an encoder that has such types; None: all are 0.
+    """
 
     def __init__(self, encoder: nn.Module, heads: Mapping[str, Head], dropout: float = 0.1) -> None:
         super().__init__()
@@ -30,8 +33,12 @@ class SpanClassifier(nn.Module):  # type: ignore[misc]
             {h.name: nn.Linear(encoder.config.hidden_size, len(h.labels)) for h in heads.values()}
         )
 
-    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor, spans: torch.Tensor) -> dict[str, torch.Tensor]:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+    def forward(
+        self, input_ids: torch.Tensor, mask: torch.Tensor, spans: torch.Tensor, token_types: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        known = token_types is not None and getattr(self.encoder.config, "type_vocab_size", 0) > 1
+        types = {"token_type_ids": token_types} if known else {}
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask, **types).last_hidden_state
         pooled = self.dropout(torch.bmm(spans, hidden))
         return {name: head(pooled) for name, head in self.heads.items()}
 

@@ -19,12 +19,20 @@ APART = "up to 8 outlying channels of a product in float32"
 
 
 def measure_ranges(
-    weights: Mapping[str, graph.Floats], config: Mapping[str, Any], heads: Mapping[str, int], items: Iterable[Item]
+    weights: Mapping[str, graph.Floats],
+    config: Mapping[str, Any],
+    heads: Mapping[str, int],
+    items: Iterable[Item],
+    pair: bool = False,
 ) -> dict[str, graph.Range]:
-    """`ranges_over` the items of a classifier, one at a time: padding is not measured."""
+    """`ranges_over` the items of a classifier, of pairs or not, one at a time: padding is not measured."""
     batches = (collate([item], 0, "mean") for item in items)
-    feeds = ({"input_ids": b.input_ids, "lengths": b.lengths, "spans": b.spans} for b in batches)
-    return ranges_over(feeds, graph.classifier(heads), weights, config)
+    feeds = (
+        {"input_ids": b.input_ids, "lengths": b.lengths, "spans": b.spans}
+        | ({"token_types": b.token_types} if pair else {})
+        for b in batches
+    )
+    return ranges_over(feeds, graph.classifier(heads, pair=pair), weights, config)
 
 
 def ranges_over(

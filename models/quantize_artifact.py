@@ -23,7 +23,7 @@ def quantize_artifact(
             " --precision float32' does, and 'gretchen models export RUN' is int8 at once"
         )
     labels = {name: head.labels for name, head in artifact.config.heads.items()}
-    if labels != {name: head.labels for name, head in task.heads.items()}:
+    if artifact.config.pair != task.pair or labels != {name: head.labels for name, head in task.heads.items()}:
         raise InputError(f"{artifact.path} has other heads or labels than task {task.name}; give the --task it is of")
     recipe = artifact.raw["recipe"]
     with tempfile.TemporaryDirectory(prefix="gretchen-") as name:

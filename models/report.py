@@ -47,13 +47,13 @@ def full_report(
                 told[f"{name}.{head}"] = classified(scored, engine.labels[head], served, tuned.get(head), resamples)
     threshold = config.abstain.threshold if config.abstain else None
     unknown = {head: whole for head, whole in ((h, joined(p)) for h, p in parts.items()) if OUTLIER in whole.labels}
-    texts = [example.text for examples in sets.values() for example in examples]
+    examples = [example for of_set in sets.values() for example in of_set]
     return {
         "sets": told,
         "abstention": {head: abstained(scored, threshold, resamples) for head, scored in unknown.items()},
         "left_out": sorted(heads_of(sets) - set(engine.labels)),
         "bootstrap": {"resamples": resamples, "seed": SEED, "level": LEVEL, "drawn": "examples"},
-        "speed": speed(engine, texts, clock),
+        "speed": speed(engine, examples, clock),
     }  # fmt: skip
 
 
@@ -140,20 +140,25 @@ def abstained(scored: Scored, threshold: float | None, resamples: int = RESAMPLE
     }
 
 
-def speed(engine: Engine, texts: Sequence[str], clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
-    """Texts a second, tokenizing included: in chunks as they are scored, and one at a time. Of this machine, now."""
-    batched = random.Random(0).sample(texts, min(SPEED_TEXTS, len(texts)))
+def speed(
+    engine: Engine, examples: Sequence[Example], clock: Callable[[], float] = time.perf_counter
+) -> dict[str, Any]:
+    """Texts (or pairs) a second, tokenizing included: in chunks as they are scored, and one at a time. Of this machine,
+    now; no spans are asked for.
+    """
+    drawn = random.Random(0).sample(examples, min(SPEED_TEXTS, len(examples)))
+    batched = [Request(example.text, second=example.second) for example in drawn]
     alone = batched[:ALONE_TEXTS]
-    engine.infer(engine.encode([Request(text) for text in alone[:8]]))  # the first runs allocate
+    engine.infer(engine.encode(alone[:8]))  # the first runs allocate
     start = clock()
     tokens = 0
     for n in range(0, len(batched), CHUNK):
-        encoded = engine.encode([Request(text) for text in batched[n : n + CHUNK]])
+        encoded = engine.encode(batched[n : n + CHUNK])
         engine.infer(encoded)
         tokens += sum(len(each.ids) for each in encoded)
     middle = clock()
-    for text in alone:
-        engine.infer(engine.encode([Request(text)]))
+    for request in alone:
+        engine.infer(engine.encode([request]))
     end = clock()
     return {
         "texts": len(batched),

@@ -86,6 +86,8 @@ def of_artifact(artifact: Artifact) -> Trunk:
     config = artifact.config
     if config.kind == "reader":
         raise ArtifactError(f"{artifact.path} is a reader, which has no vector for a text; name an encoder")
+    if config.pair:
+        raise ArtifactError(f"{artifact.path} reads pairs of texts, a trunk single ones; name an encoder")
     model = onnx.load_from_string(artifact.read(MODEL))
     states = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"][::2]
     if len(states) <= max(SHIPPED_LAYERS) or not any(value.name == "spans" for value in model.graph.input):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from models.batches import token_span
+from models.batches import token_span, token_types
 from models.engines import Span
 from models.errors import InputError
 
@@ -91,11 +91,9 @@ def arrays(windows: Sequence[Window], pad: int) -> tuple[Ints, Ints, Ints]:
     """input_ids [B, S], lengths [B] and token_types [B, S] (1 from the passage on), as network and graph take them."""
     lengths = np.array([len(window.ids) for window in windows], np.int64)
     ids = np.full((len(windows), int(lengths.max())), pad, np.int64)
-    types = np.zeros_like(ids)
     for b, window in enumerate(windows):
         ids[b, : len(window.ids)] = window.ids
-        types[b, window.first : len(window.ids)] = 1
-    return ids, lengths, types
+    return ids, lengths, token_types([window.first for window in windows], lengths, ids.shape[1])
 
 
 def candidates(window: Window, start: Floats, end: Floats, longest: int, count: int) -> Iterator[Candidate]:

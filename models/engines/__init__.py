@@ -17,10 +17,13 @@ Span = tuple[int, int]
 
 
 class Request(NamedTuple):
-    """A text and the spans in it (entity mentions) that want a verdict of their own."""
+    """A text and the spans in it (entity mentions) that want a verdict of their own; or, for an engine of pairs, a text
+    and a `second` one: a question and an answer to it.
+    """
 
     text: str
     spans: tuple[Span, ...] = ()
+    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,14 @@ class Encoded:
     """A tokenized request.
 
     `spans` are token ranges [start, end) into `ids`, one per requested span, in order; None where the span lies
-    past the `truncated` end of the text: such a span is judged by the whole text.
+    past the `truncated` end of the text: such a span is judged by the whole text. Of a pair `first` is where the tokens
+    of type 1, its second text, begin.
     """
 
     ids: tuple[int, ...]
     spans: tuple[Span | None, ...]
     truncated: bool
+    first: int = 0
 
 
 Prediction = Mapping[str, npt.NDArray[np.float32]]
@@ -41,7 +46,7 @@ Prediction = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Engine(Protocol):
-    """What scores. Thread-safe: `encode` and `infer` may be called from several threads."""
+    """What scores single texts, or pairs. Thread-safe: `encode` and `infer` may be called from several threads."""
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -56,7 +61,7 @@ class Engine(Protocol):
         """Tokens of one text that are read; a longer text is cut and `Encoded.truncated` says so."""
 
     def encode(self, requests: Sequence[Request]) -> list[Encoded]:
-        """Tokenize, in the order given."""
+        """Tokenize, in the order given. Raises InputError for a pair where single texts are scored, and vice versa."""
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates."""

@@ -44,7 +44,7 @@ class FakeEngine:
                 tuple(span if span[1] <= self.max_tokens else None for span in spans),
                 len(text) > self.max_tokens,
             )
-            for text, spans in requests
+            for text, spans, *_ in requests
         ]
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from models.artifact import MODEL, TOKENIZER, Artifact, check_kind
-from models.batches import arrays, cut, token_span
+from models.batches import arrays, cut, cut_pair, token_span, token_types
 from models.engines import Encoded, Prediction, Request
-from models.errors import ArtifactError
+from models.errors import ArtifactError, InputError
 from models.metrics import softmax
 
 BUDGET_TOKENS = 512
@@ -42,13 +42,29 @@ class OnnxEngine:
         self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="infer")
 
     def encode(self, requests: Sequence[Request]) -> list[Encoded]:
-        """Tokenize, in the order given."""
+        """Tokenize, in the order given. Raises InputError for a pair where single texts are scored, and vice versa."""
+        if self._config.pair:
+            return [self._encoded_pair(pair) for pair in self._tokenizer.encode_batch(list(map(self._pair, requests)))]
         return [
             self._encoded(encoding.ids, encoding.offsets if request.spans else (), request)
             for request, encoding in zip(
-                requests, self._tokenizer.encode_batch([request.text for request in requests]), strict=True
+                requests, self._tokenizer.encode_batch([self._single(request) for request in requests]), strict=True
             )
         ]
+
+    def _single(self, request: Request) -> str:
+        if request.second is not None:
+            raise InputError(f"{self.version} scores single texts, got a pair; leave out the second text")
+        return request.text
+
+    def _pair(self, request: Request) -> tuple[str, str]:
+        if request.second is None or request.spans:
+            raise InputError(f"{self.version} scores pairs of texts, got a single one or spans; give a second text")
+        return request.text, request.second
+
+    def _encoded_pair(self, encoding: Encoding) -> Encoded:
+        ids, first = cut_pair(encoding, self.max_tokens)
+        return Encoded(ids, (), len(encoding.ids) > len(ids), first)
 
     def _encoded(self, all_ids: list[int], offsets: Sequence[tuple[int, int]], request: Request) -> Encoded:
         ids = cut(all_ids, self.max_tokens)
@@ -70,7 +86,10 @@ class OnnxEngine:
         ids, lengths, spans = arrays(
             [each.ids for each in batch], [each.spans for each in batch], config.pad_id, config.text_pooling
         )
-        logits = self._session.run(list(config.heads), {"input_ids": ids, "lengths": lengths, "spans": spans})
+        feed = {"input_ids": ids, "lengths": lengths, "spans": spans}
+        if config.pair:
+            feed["token_types"] = token_types([each.first for each in batch], lengths, ids.shape[1])
+        logits = self._session.run(list(config.heads), feed)
         heads = {
             name: (head.on, softmax(values, head.temperature).astype(np.float32))
             for (name, head), values in zip(config.heads.items(), logits, strict=True)
