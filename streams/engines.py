@@ -78,6 +78,8 @@ def is_shipped(settings: Settings, field: str) -> bool:
 
 def check_heads(artifact: Artifact, wanted: Heads) -> None:
     """Raise ArtifactError unless each head is there, on texts or spans as wanted, with its labels in their order."""
+    if artifact.config.pair:
+        raise ArtifactError(f"{artifact.path} scores pairs of texts, the app has single ones; {choose(artifact.path)}")
     for name, (on, labels) in wanted.items():
         head = artifact.config.heads.get(name)
         if head is None:

@@ -50,10 +50,12 @@ def exporter(kind: str) -> Callable[..., dict[str, Any]]:
 
 
 def texts_of(kind: str, learned: Any) -> list[str]:
-    """The training texts; of questions also their passages, each once."""
+    """The training texts, of pairs both; of questions also their passages, each once."""
     train = learned.examples["train"]
     texts = [example.text for example in train]
-    return texts if kind == "classifier" else [*texts, *dict.fromkeys(question.passage for question in train)]
+    if kind == "classifier":
+        return [*texts, *(example.second for example in train if example.second is not None)]
+    return [*texts, *dict.fromkeys(question.passage for question in train)]
 
 
 def evaluate(artifact: "Artifact", chosen: "Chosen", into: Path | None, as_json: bool) -> None:

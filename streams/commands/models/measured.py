@@ -38,6 +38,7 @@ class Chosen:
     split: str
     head: str | None
     text: str
+    second: str | None
     label: str
     names: tuple[str, ...]
     out_of_scope: tuple[str, ...]
@@ -56,6 +57,7 @@ def data_options(command: Command) -> Command:
             click.option("--split", type=click.Choice(["dev", "test"]), default="test", show_default=True),
             click.option("--head", help="Of your own file: the head that its labels are of."),
             click.option("--text", default="text", show_default=True, help="Of your own file: the column of the text."),
+            click.option("--second", help="Of your own file of pairs: the column of the second text."),
             click.option("--label", default="label", show_default=True, help="Of your own file: that of the label."),
             click.option(
                 "--labels", "names", multiple=True, metavar="THEIRS=OURS",
@@ -86,6 +88,8 @@ def task_data(artifact: "Artifact", chosen: Chosen) -> Measured:
 
     name = chosen.task or artifact.config.task
     task, learned, measured = load(name, chosen.data)
+    if task.pair != artifact.config.pair:
+        raise InputError(f"{artifact.path} is of {of(artifact.config.pair)}, task {task.name} of {of(task.pair)}")
     found = [str(leak) for leak in leaks(learned, measured)]
     for line in found:
         click.echo(line, err=True)
@@ -98,15 +102,22 @@ def own_file(artifact: "Artifact", chosen: Chosen) -> Measured:
     from models.data import OUT_OF_SCOPE, Corpus, add_source, own_source
     from models.tasks import Head
 
+    if artifact.config.pair != bool(chosen.second):
+        remedy = "name the second column by --second" if artifact.config.pair else "leave out --second"
+        raise click.UsageError(f"{artifact.path} is of {of(artifact.config.pair)}; {remedy}")
     name = head_of(artifact, chosen.head)
     heads = {name: Head(name, "text", artifact.config.heads[name].labels, "accuracy")}
     names = {**parse_names(chosen.names), **dict.fromkeys(chosen.out_of_scope, OUT_OF_SCOPE)}
-    source = own_source(chosen.data, name, chosen.text, chosen.label, names, chosen.encoding)
+    source = own_source(chosen.data, name, chosen.text, chosen.label, names, chosen.encoding, chosen.second or "")
     corpus = Corpus()
     add_source(corpus, source, heads, Path())
     for line in corpus.notes():
         click.echo(line, err=True)
     return Measured(heads, {source.name: corpus.examples["test"]}, {}, str(chosen.data), corpus.notes())
+
+
+def of(pair: bool) -> str:
+    return "pairs of texts" if pair else "single texts"
 
 
 def head_of(artifact: "Artifact", asked: str | None) -> str:

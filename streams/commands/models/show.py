@@ -103,7 +103,7 @@ def show(artifact: Path, card: bool, as_json: bool) -> None:
 def print_artifact(artifact: "Artifact") -> None:
     console, raw, config = wide(), artifact.raw, artifact.config
     console.print(f"[bold]{escape(artifact.version)}[/bold] in {escape(str(artifact.path))}, verified", highlight=False)
-    for line in facts(raw, config.max_tokens):
+    for line in facts(raw, config.max_tokens, config.pair):
         click.echo(line)
     heads = [[name, head.on, f"{head.temperature:g}", some(head.labels)] for name, head in config.heads.items()]
     console.print(table_of(("head", "on", "temperature", "labels"), heads))
@@ -127,11 +127,11 @@ def some(labels: tuple[str, ...]) -> str:
     return ", ".join(labels[:LABELS_SHOWN]) + (f" and {len(labels) - LABELS_SHOWN} more" * (len(labels) > LABELS_SHOWN))
 
 
-def facts(raw: Mapping[str, Any], max_tokens: int) -> list[str]:
+def facts(raw: Mapping[str, Any], max_tokens: int, pair: bool = False) -> list[str]:
     """A line for each: when, what from, how quantized. What the manifest does not say is left out."""
     base, quantization = raw.get("base", {}), raw.get("quantization", {})
     size = sum(file["bytes"] for file in raw["files"].values())
-    lines = [f"{size / 1e6:.1f} MB; texts are cut at {max_tokens} tokens"]
+    lines = [f"{size / 1e6:.1f} MB; {'pairs of texts' if pair else 'texts'} are cut at {max_tokens} tokens"]
     if raw.get("created_at"):
         lines.append(f"made {raw['created_at'][:10]}")
     if base.get("name"):
