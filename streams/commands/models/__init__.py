@@ -17,6 +17,7 @@ from streams.commands.models import (
     reproduce,
     search,
     show,
+    task,
     zoo,
 )
 
@@ -28,6 +29,7 @@ def command() -> None:
 
 for verb in (
     instructions_data.command,
+    task.command,
     prune_vocabulary.command,
     finetune.command,
     doubt.command,
