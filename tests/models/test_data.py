@@ -257,6 +257,47 @@ def test_outliers_never_come_from_excluded_intents(tmp_path: Path) -> None:
     assert {t.label for got in corpus.examples.values() for e in got for t in e.targets} == {OUTLIER}
 
 
+def test_clinc_alone_is_a_task_with_a_test_of_both(tmp_path: Path) -> None:
+    write(
+        tmp_path, "full.json",
+        '{"train": [["go", "good"]], "val": [["bid", "bad"]], "test": [["got", "good"]], "oos_train": [["odd", "oos"]],'
+        ' "oos_val": [["odder", "oos"]], "oos_test": [["oddest", "oos"]]}',
+    )  # fmt: skip
+    corpus = read(tmp_path, source(reader="clinc", files={"all": "full.json"}, map={"oos": OUT_OF_SCOPE}))
+    said = {split: [(e.text, e.targets[0].label) for e in got] for split, got in corpus.examples.items()}
+    assert said == {
+        "train": [("go", 1), ("odd", OUTLIER)], "dev": [("bid", 0), ("odder", OUTLIER)],
+        "test": [("got", 1), ("oddest", OUTLIER)],
+    }  # fmt: skip
+
+
+def test_a_line_of_several_heads_has_verdicts_on_the_entities_in_it(tmp_path: Path) -> None:
+    write(
+        tmp_path, "a.jsonl",
+        '{"text": "Acme up, Globex down", "label": {}, "entities": {"Acme": "good", "Globex": "bad"}}\n'
+        '{"text": "Acme up", "label": {"mood": "good"}, "entities": {"Initech": "good"}}\n',
+    )  # fmt: skip
+    of = source(reader="heads", files={"train": "a.jsonl"}, head="named")
+    corpus = read(tmp_path, of)
+    first, second = corpus.examples["train"]
+    assert [(first.text[slice(*t.span)], t.head, t.label) for t in first.targets if t.span] == [
+        ("Acme", "named", 1), ("Globex", "named", 0),
+    ]  # fmt: skip
+    assert second.targets == (Target("mood", 1),) and corpus.skipped == {("set", "entity not in the text"): 1}
+    with pytest.raises(InputError, match=r"a\.jsonl:1: entities, but head mood of set is on whole texts"):
+        read(tmp_path, replace(of, head="mood"))
+
+
+def test_our_own_writing_lies_in_the_package(tmp_path: Path) -> None:
+    task = load_task("news")
+    ours = [one for one in task.sources if one.ours]
+    corpus = Corpus()
+    for one in ours:
+        add_source(corpus, one, task.heads, tmp_path)
+    assert {e.source for e in corpus.examples["train"]} == {"company_reports", "event_headlines", "differing_fates"}
+    assert {e.source for e in corpus.examples["test"]} == {"wire"} and not corpus.skipped
+
+
 def test_shares_of_a_single_file_keep_repeated_texts_on_one_side(tmp_path: Path) -> None:
     rows = [f"headline number {n % 500}{'!' * (n // 500)},{'good' if n % 2 else 'bad'}" for n in range(1000)]
     write(tmp_path, "a.csv", "text,label\n" + "\n".join(rows) + "\n")
