@@ -4,6 +4,7 @@ Both texts of an example hold a good word and a bad one between them, and the la
 not know which is which can only guess.
 """
 
+import ast
 import csv
 import json
 import random
@@ -24,7 +25,7 @@ pytest.importorskip("onnx", reason="exporting wants the [train] extra")
 from tokenizers import Tokenizer
 
 from models.artifact import load_artifact
-from models.batches import collate, cut_pair, shares, token_types, tokenize
+from models.batches import Item, collate, cut_pair, shares, token_types, tokenize
 from models.data import Corpus, Example, Target, add_source, identity, load_corpus
 from models.engines import Request
 from models.engines.onnx import OnnxEngine
@@ -32,6 +33,7 @@ from models.errors import ArtifactError, InputError
 from models.finetune import check_joins, judge, run_batch
 from models.leaks import leaks
 from models.metrics import softmax
+from models.network import SpanClassifier
 from models.network import load as load_network
 from models.tasks import Task, load_task, parse_task
 from models.trunk import of_artifact
@@ -312,6 +314,38 @@ def test_the_app_and_the_trunk_want_single_texts(made: Made) -> None:
         of_artifact(artifact)
     refused = verb("import", "somebody/classifier", "--out", made.path.parent / "no", "--task", made.toml)
     assert isinstance(refused.exception, InputError) and "only classifiers of single texts" in str(refused.exception)
+
+
+@pytest.mark.parametrize("name", ["Roberta", "MPNet", "DistilBert"])
+def test_an_encoder_without_token_types_can_teach_pairs(name: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=50, hidden_size=32, dim=32, num_hidden_layers=1, n_layers=1, num_attention_heads=2, n_heads=2,
+        intermediate_size=32, hidden_dim=32, **({"type_vocab_size": 1} if name == "Roberta" else {}),
+    )  # fmt: skip
+    heads = parse_task(tomllib.loads(TASK), "grading.toml").heads
+    network = SpanClassifier(getattr(transformers, f"{name}Model")(config), heads)
+    item = Item((2, 7, 3, 8, 3), (), (Target("grade", 1),), 3)
+    assert run_batch(network, collate([item], 0, "mean"))["grade"].shape == (1, 1, 2)
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+def documented(language: str) -> str:
+    section = DOCS.split("## Pairs of texts")[1].split("\n## ")[0]
+    return section.split(f"```{language}\n")[1].split("```")[0]
+
+
+def test_the_documents_example_is_a_task_and_its_lines_score_a_pair(
+    made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = parse_task(tomllib.loads(documented("toml")), "docs/models.md")
+    assert task.pair and task.name == "grading"
+    monkeypatch.chdir(made.path.parent)
+    exec(documented("python"), {})  # our own lines
+    said = ast.literal_eval(capsys.readouterr().out)
+    assert said.keys() == {"wrong", "right"} and sum(said.values()) == pytest.approx(1)
 
 
 def without(key: str) -> Callable[[dict[str, Any]], Any]:
