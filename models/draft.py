@@ -18,7 +18,7 @@ from models.tasks import parse_task
 
 BATCH = 16
 STEPS = 90  # a base learns little from fewer, however few the texts
-MOST_EPOCHS, LEAST_EPOCHS = 12, 4
+MOST_EPOCHS, LEAST_EPOCHS = 8, 4
 SHARES = ((1_000, 0.20, 0.15), (5_000, 0.15, 0.10))  # up to so many rows: test, dev
 MANY_ROWS_SHARES = (0.10, 0.05)
 UNEVEN = 4.0  # so many times as many texts of one label as of another: macro F1 decides, and labels weigh alike
