@@ -18,7 +18,7 @@ NUMBERS = {
 NUMBER = rf"(?:\d{{1,3}}|{'|'.join(sorted(NUMBERS, key=len, reverse=True))})"
 PARTS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24), "night": (18, 30)}
 """Part of a day -> its first hour, the hour after its last; a night ends on the next day."""
-CLOCKS = {"noon": time(12), "midday": time(12), "lunchtime": time(12), "midnight": time(0)}
+CLOCKS = {"noon": time(12), "midday": time(12), "lunchtime": time(12), "lunch": time(12), "midnight": time(0)}
 
 WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tues?|weds?|thu(?:rs?)?|fri)\b"
 MONTH = rf"(?:{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?"

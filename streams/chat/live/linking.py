@@ -24,7 +24,11 @@ ALIASES = Path(__file__).with_name("aliases.toml")
 LinkKind = Literal["entity", "topic", "sector", "time", "n"]
 COUNTS = {**{word: n for word, n in NUMBERS.items() if n > 1 and word not in ("couple", "few")}, "dozen": 12}
 NO_COUNT = r"(?! ?(?:%|percent|points?|times|years?|months?|dollars?|euros?|bn\b|billion|million|[ap]\.?m\b|o'clock))"
-COUNT = re.compile(rf"(?<![\w.,/:$€£%&#-])(\d{{1,2}}|{'|'.join(COUNTS)})(?![\w%/:&]|[.,]\d|-(?!most)){NO_COUNT}")
+ONE_TEXT = r"one(?= (?:\w+ ){0,2}(?:headline|story|article|report|piece)\b)|(?<=just )one(?=\W*$)"
+"""A single one that is counted; "which one", "is there one sector" count nothing."""
+NOT_AFTER = r"(?<![\w.,/:$€£%&#-])(?<!which of the )(?<!who of the )(?<!one of the )"
+COUNTED = rf"\d{{1,2}}|{'|'.join(COUNTS)}|{ONE_TEXT}"
+COUNT = re.compile(rf"{NOT_AFTER}({COUNTED})(?![\w%/:&]|[.,]\d|-(?!most)){NO_COUNT}")
 WORD_BEFORE, WORD_AFTER = re.compile(r"([^\s,.;:!?()]*)[\s(]*$"), re.compile(r"(?:'s)?\s*([^\s,.;:!?()]*)")
 
 
@@ -48,7 +52,8 @@ class Linker:
         raw = tomllib.loads(aliases.read_text(encoding="utf-8"))
         never = tuple(raw["not"]["phrases"])
         self._spelled = Gazetteer(replace(each, excluded=(*each.excluded, *never)) for each in entities)
-        self._typed = Gazetteer(typed(entity, never) for entity in entities)
+        tickers = frozenset(raw["tickers"]["small"])
+        self._typed = Gazetteer(typed(entity, never, tickers) for entity in entities)
         self._topics = Gazetteer(called(raw["topics"], known["topic"], never))
         self._sectors = Gazetteer(called(raw["sectors"], known["sector"], never))
         self._before_news = Context(raw["before_news"], known["topic"])
@@ -81,24 +86,31 @@ class Linker:
             yield Link("time", phrase.window, phrase.start, phrase.end)
         folded = fold(question)
         for match in COUNT.finditer(folded.text):
-            number = int(match[1]) if match[1].isdigit() else COUNTS[match[1]]
+            number = int(match[1]) if match[1].isdigit() else COUNTS.get(match[1], 1)
             if 1 <= number <= MOST_N:
                 yield Link("n", str(number), folded.starts[match.start(1)], folded.ends[match.end(1) - 1])
 
     def _entities(self, question: str) -> Iterator[Mention]:
         """As the watchlist spells them, and in small letters: those that are words, too, where names stand."""
-        yield from self._spelled.find(question)
+        sure = self._spelled.find(question)
+        words: list[Mention] = []
         for mention in self._typed.find(question):
-            if pattern(question[mention.start : mention.end]) not in self._common or self._is_placed(question, mention):
+            is_word = pattern(question[mention.start : mention.end]) in self._common
+            (words if is_word else sure).append(mention)
+        yield from sure
+        ends, starts = {each.end for each in sure}, {each.start for each in sure}
+        for mention in words:
+            if self._is_placed(question, mention, ends, starts):
                 yield mention
 
-    def _is_placed(self, question: str, mention: Mention) -> bool:
+    def _is_placed(self, question: str, mention: Mention, ends: Collection[int], starts: Collection[int]) -> bool:
+        """Whether words stand around it that stand around names, or other names ("nvidia amd intel")."""
         before, after = WORD_BEFORE.search(question[: mention.start]), WORD_AFTER.match(question, mention.end)
         return (
             before is not None
             and after is not None
-            and before[1].casefold() in self._before
-            and after[1].casefold() in self._after
+            and (before[1].casefold() in self._before or before.end(1) in ends)
+            and (after[1].casefold() in self._after or after.start(1) in starts)
         )
 
 
@@ -115,9 +127,10 @@ class Context:
             yield self._means[match[1].casefold()], match.start(1), match.end(1)
 
 
-def typed(entity: Entity, never: tuple[str, ...]) -> Entity:
-    """An entity as people type it, in any case."""
-    names = tuple(dict.fromkeys(each.removeprefix(EXACT).lower() for each in entity.spellings()))
+def typed(entity: Entity, never: tuple[str, ...], tickers: Collection[str]) -> Entity:
+    """An entity as people type it, in any case; of its tickers these alone."""
+    small = [each.lower() for each in entity.tickers if each.lower() in tickers]
+    names = tuple(dict.fromkeys([*(each.removeprefix(EXACT).lower() for each in entity.spellings()), *small]))
     excluded = tuple(dict.fromkeys(each.lower() for each in (*entity.excluded, *never)))
     return Entity(entity.entity, names[0], entity.kind, entity.sector, names[1:], (), excluded)
 

@@ -16,7 +16,8 @@ OTHERWISE = re.compile(r"\b(?:before|after|by|until|till|next|every|each|except)
 """What right before a phrase makes another time of it, or none."""
 TIMELY = re.compile(
     rf"\b(?:{DAY_WORDS}|{SURE_MONTH}|since|until|till|ago|tomorrow|weekends?|(?<!the )minutes?|hours?|weeks?|months?"
-    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early|(?:end|start|beginning) of"
+    r"|(?<!these )days|quarters?|years?|decades?|\d ?[ap]m|\d\d:\d\d|\d+/\d+|half|mid|early"
+    r"|(?:end|start|beginning) of(?! the tunnel)"
     r"|(?:19|20)\d\d|q[1-4](?! (?:earnings|results?|reports?|numbers|figures|profits?)))\b"
 )
 """Words that are hardly ever said without a time being meant."""

@@ -48,6 +48,7 @@ UNITS = {
 GOOD_OR_BAD = (
     """
 worst best busiest quietest toughest roughest hardest strongest weakest ugliest nicest happiest better worse bad good
+loveliest bleakest gloomiest rosiest brightest darkest lovely
 great rough tough terrible awful horrible lousy fine decent strong weak quiet busy hard big difficult brilliant
 dreadful nasty stellar fantastic rotten calm mixed
 """.strip()
@@ -332,7 +333,11 @@ RULES = (
     rule(so_long, r"(?:the )?(?P<many>\d{1,3}|one|two|three|seven|thirty)-(?P<unit>hour|day|week|month)"),
     rule(so_long, rf"since {MANY} (?P<unit>hour|hr|minute|min)s? ago"),
     rule(always("today"), r"so far today|earlier today|today so far|today'?s?|all day(?: long)?|all of today|2day"),
+    rule(always("today"), r"todya|tday|tody|todat"),
     rule(always("yesterday"), r"all (?:of |day )?yesterday|yesterday'?s?|yday"),
+    rule(always("yesterday"), r"yest?(?:er|re|e|ar|ur|r)?da?y|yesterdya|yesterady|yetserday"),
+    rule(always("this-week"), r"this (?:weak|wek|weeek|wekk)"),
+    rule(always("last-week"), r"last (?:weak|wek|weeek|wekk)"),
     rule(this_part, rf"(?:so far )?(?P<when>{THIS_PART}|tonight|overnight|last night)(?:'s)?(?: so far)?"),
     rule(on_part, rf"(?:on )?{A_DAY}(?:'s)? {PART}(?:'s)?"),
     rule(on_day, rf"(?:on )?{A_DAY}(?:'s)?"),

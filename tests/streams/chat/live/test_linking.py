@@ -61,6 +61,7 @@ def test_the_manuals_questions_name_what_their_instructions_name(example) -> Non
         ("$TSLA sentiment", "Tesla"),
         ("btc mood", "Bitcoin"),
         ("news about the ecb", "ECB"),
+        ("alerts nvda", "Nvidia"),
     ],
 )
 def test_names_are_found_however_they_are_typed(question: str, entity: str) -> None:
@@ -106,6 +107,26 @@ def test_the_longest_name_holds() -> None:
         ("topic", "Fed | Central Banks"),
     ]
     assert found("is Siemens Energy worse") == [("entity", "Siemens Energy")]
+
+
+def test_a_name_that_is_a_word_is_found_beside_other_names() -> None:
+    assert found("nvidia amd intel side by side") == [("entity", "Nvidia"), ("entity", "AMD"), ("entity", "Intel")]
+    assert [value for _, value in found("walmart target costco, mood")] == ["Walmart", "Target", "Costco"]
+    assert found("tesla target price") == [("entity", "Tesla")]
+
+
+def test_tickers_that_are_words_are_none_in_small_letters() -> None:
+    assert found("which alerts are open now, is it all in a shop") == []
+
+
+def test_one_is_a_count_where_texts_are_counted() -> None:
+    assert found("one good story about airbus") == [("n", "1"), ("entity", "Airbus")]
+    assert found("latest headline on Chevron, just one") == [("entity", "Chevron"), ("n", "1")]
+    assert found("which one is worst, is there one sector") == []
+
+
+def test_how_many_there_are_is_no_count_of_what_is_wanted() -> None:
+    assert found("Pfizer or Moderna, which of the two does better") == [("entity", "Pfizer"), ("entity", "Moderna")]
 
 
 def test_numbers_are_counts_only_where_they_count() -> None:

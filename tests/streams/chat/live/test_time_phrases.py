@@ -32,6 +32,8 @@ since Monday | since:2026-11-23                     since Wednesday | since:2026
 since last Wednesday | since:2026-11-18             since yesterday | since:2026-11-24
 since yesterday 2pm | since:2026-11-24T14:00        since Monday morning | since:2026-11-23T06:00
 since 9am | since:2026-11-25T09:00                  since 14:30 | since:2026-11-25T14:30
+since lunch | since:2026-11-25T12:00                yesteday | yesterday
+last weak | last-week                               the loveliest week | this-week
 since 4 pm | since:2026-11-24T16:00                 since noon | since:2026-11-25T12:00
 since 2 o'clock | since:2026-11-25T14:00            since last week | since:2026-11-16
 since the 3rd | since:2026-11-03                    since October | since:2026-10-01
