@@ -174,7 +174,7 @@ class Wording:
     def of(self, pattern: Pattern) -> Made:
         self._by = pattern.labels.get("by", self._by)
         self._sentiment = pattern.labels.get("sentiment", self._sentiment)
-        text = self._dressed(self._real(pattern.choice), pattern.section)
+        text = self.dressed(self._real(pattern.choice), pattern.section)
         links = tuple(kind for kind in self._links if kind)
         return Made(text, self._labels(pattern), links, f"{pattern.section} {pattern.line}")
 
@@ -228,7 +228,7 @@ class Wording:
         words: list[str] = self._words.by[self._by][kind]
         return self._rng.choice(words)
 
-    def _dressed(self, wording: str, section: str) -> str:
+    def dressed(self, wording: str, section: str) -> str:
         """As people write: with an opening, a closing, a slip of the finger, in lower case, without a question mark."""
         rng, openers = self._rng, self._words.openers
         text = SPACE_BEFORE.sub("", SPACES.sub(" ", wording)).strip()
