@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -46,6 +47,19 @@ class Batch:
     """All 0 but for pairs, whose graph alone takes them."""
     rows: dict[str, list[tuple[int, int, int, float]]]
     """Head -> (b, k, label, weight)."""
+
+
+def read_tokenizer(directory: Path) -> Tokenizer:
+    """The tokenizer of a base or a run, plain."""
+    return plain(Tokenizer.from_file(str(directory / "tokenizer.json")))
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """Set to neither cut nor fill, as files of the hub often say: we do, each in its way, and a mean over texts filled
+    to 128 tokens is another one."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int) -> list[Item]:

@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from transformers import BertModel
 
 from models import checkpoints, network, teachers
-from models.batches import Item, collate, shuffled, tokenize
+from models.batches import Item, collate, read_tokenizer, shuffled, tokenize
 from models.data import Corpus, Example
 from models.errors import InputError
 from models.finetune import Classifying, run_batch
@@ -104,7 +103,7 @@ class Distilling(Classifying):
             replace(one, targets=(*one.targets, *(t._replace(head=SOFT + t.head) for t in asked.targets)))
             for one, asked in zip(examples, self._asked, strict=True)
         ]
-        self._train = tokenize(both, Tokenizer.from_file(str(base / "tokenizer.json")), task.max_tokens)
+        self._train = tokenize(both, read_tokenizer(base), task.max_tokens)
         self.size = len(self._train)
         self._key = teachers.key_of(models, self._asked, softness.temperature)
         self._soft = self._read()  # before a run that begins again is swept away

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer
 
 from models import checkpoints, network
-from models.batches import tokenize
+from models.batches import read_tokenizer, tokenize
 from models.data import OUTLIER, Corpus, Example, Target, hash_share, identity
 from models.doubted import Doubt, doubts_of
 from models.errors import InputError
@@ -114,7 +113,7 @@ def _fold(
         begun.write_text(key)
         finetune(task, learned, base, run, training, around, resume=resume)
         model = network.load(run / "best", task.heads).to(around.device)
-        tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+        tokenizer = read_tokenizer(base)
         items = tokenize(held, tokenizer, task.max_tokens)
         said = predict(model, items, pad_of(tokenizer, base), task.text_pooling)
         found = {head: (numbers, softmax(logits).astype(np.float32)) for head, (logits, numbers) in said.items()}

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 
 from models import evaluate, graph, quantize
 from models.artifact import Config, load_artifact
-from models.batches import tokenize
+from models.batches import read_tokenizer, tokenize
 from models.card import card
 from models.data import Corpus, Example
 from models.engines import Engine
@@ -56,7 +56,7 @@ def export(
     `precision` float32 nothing is quantized and the weights are kept beside. Raises GateRefused, InputError.
     """
     weights, bert = _weights(run)
-    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    tokenizer = read_tokenizer(run)
     config = config_of(task, tokenizer)
     pieces = tokenizer.get_vocab_size()
     files: Files = {"tokenizer.json": (run / "tokenizer.json").read_bytes()}

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from models import graph, packing, quantize, retrieval
 from models.answer_cards import encoder_card
-from models.batches import arrays, cut
+from models.batches import arrays, cut, read_tokenizer
 from models.engines.encoder import Encoder
 from models.errors import InputError
 from models.export import Files, Say, scheme_of, write_artifact
@@ -29,9 +29,7 @@ def export_encoder(
 ) -> dict[str, Any]:  # fmt: skip
     """Write the artifact to `out` and return its manifest. Raises GateRefused, InputError."""
     weights, bert = packing.weights_of(run, lambda name: f"encoder.{name}")
-    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(run)
     files: Files = {"tokenizer.json": (run / "tokenizer.json").read_bytes()}
     config = packing.config_of(task, tokenizer)
     config["embedding"] = {

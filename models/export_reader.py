@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from models import graph, packing, quantize, reading
 from models.answer_cards import reader_card
+from models.batches import read_tokenizer
 from models.engines.reader import Reader
 from models.errors import InputError
 from models.evaluate import WRONG_ANSWER_PRICE
@@ -36,7 +37,7 @@ def export_reader(
 ) -> dict[str, Any]:  # fmt: skip
     """Write the artifact to `out` and return its manifest. Raises GateRefused, InputError."""
     weights, bert = packing.weights_of(run, renamed)
-    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    tokenizer = read_tokenizer(run)
     files: Files = {"tokenizer.json": (run / "tokenizer.json").read_bytes()}
     config = packing.config_of(task, tokenizer)
     config["reading"] = asdict(task.reading) | {"scale": 1.0, "bias": 0.0, "threshold": 0.0}

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from models import network
-from models.batches import Batch, Item, collate, in_order, shuffled, tokenize
+from models.batches import Batch, Item, collate, in_order, read_tokenizer, shuffled, tokenize
 from models.data import OUTLIER, Corpus, Example
 from models.errors import InputError
 from models.loop import ALONE, Surroundings, fit
@@ -40,7 +40,7 @@ class Classifying:
         self, task: Task, corpus: Corpus, base: Path, model: network.SpanClassifier, training: Training
     ) -> None:
         self.network, self._task, self._base, self._gamma = model, task, base, training.focal_gamma
-        tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+        tokenizer = read_tokenizer(base)
         self._pad_id = pad_of(tokenizer, base)
         if task.pair:
             check_joins(tokenizer, base)
@@ -115,7 +115,7 @@ def predict(
 
 def judge(directory: Path, task: Task, examples: Sequence[Example]) -> dict[str, Any]:
     """The log's report of a model as a run wrote it, by torch in float32: also of one that can't become an artifact."""
-    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer = read_tokenizer(directory)
     items = tokenize(examples, tokenizer, task.max_tokens)
     model = network.load(directory, task.heads)
     return scores_of(task.heads, predict(model, items, pad_of(tokenizer, directory), task.text_pooling))

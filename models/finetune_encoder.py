@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch.nn import functional as F  # noqa: N812
 
 from models import retrieval, text_encoder
-from models.batches import arrays, cut, in_order, shuffled
+from models.batches import arrays, cut, in_order, read_tokenizer, shuffled
 from models.errors import InputError
 from models.loop import Surroundings, fit
 from models.questions import Questions
@@ -63,9 +62,7 @@ class ContrastiveLearner:
 
     def __init__(self, task: Task, questions: Questions, base: Path, network: TextEncoder) -> None:
         self.network, self._task, self._base, self._questions = network, task, base, questions
-        self._tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(base)
         pad = self._tokenizer.token_to_id("[PAD]")
         if pad is None:
             raise InputError(f"{base}/tokenizer.json has no [PAD]; give a BERT-like base")

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from models import reading, span_reader
-from models.batches import in_order, shuffled
+from models.batches import in_order, read_tokenizer, shuffled
 from models.errors import InputError
 from models.loop import Surroundings, fit
 from models.questions import Question, Questions
@@ -52,7 +52,7 @@ class ReadingLearner:
 
     def __init__(self, task: Task, questions: Questions, base: Path, network: SpanReader) -> None:
         self.network, self._task, self._base = network, task, base
-        tokenizer = tokenizer_of(base)
+        tokenizer = read_tokenizer(base)
         self._specials = Specials.of(tokenizer, f"{base}/tokenizer.json")
         self._asked = questions.examples["dev"]
         self._train, self._dev = (
@@ -80,13 +80,6 @@ class ReadingLearner:
     def save(self, directory: Path) -> None:
         span_reader.save(self.network, directory)
         shutil.copyfile(self._base / "tokenizer.json", directory / "tokenizer.json")
-
-
-def tokenizer_of(base: Path) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def shape_of(task: Task) -> Shape:

@@ -184,7 +184,9 @@ def quantized(
     labels = config["heads"][head]["labels"]
     examples = [Example(text, (Target(head, 0),), "calibration") for text in texts]
     items = tokenize(
-        sample(examples, CALIBRATION_TEXTS), Tokenizer.from_str(files["tokenizer.json"].decode()), config["max_tokens"]
+        sample(examples, CALIBRATION_TEXTS),
+        plain(Tokenizer.from_str(files["tokenizer.json"].decode())),
+        config["max_tokens"],
     )
     say(f"measuring activation ranges on {len(items)} texts")
     ranges = quantize.measure_ranges(*bert, {head: len(labels)}, items)

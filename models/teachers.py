@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from models import network
 from models.artifact import MANIFEST, MODEL, check_kind, load_artifact
-from models.batches import tokenize
+from models.batches import read_tokenizer, tokenize
 from models.data import Example, Target
 from models.engines.onnx import OnnxEngine
 from models.errors import InputError
@@ -96,7 +95,7 @@ def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float)
 
 
 def _trained(model: Path, task: Task, device: str) -> Teach:
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer = read_tokenizer(model)
     pad_id = pad_of(tokenizer, model)
     heads = network.heads_in(model, task.heads)
     own = network.load(model, heads).to(device)

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from models import graph, quantize
 from models.artifact import MODEL, TOKENIZER, Artifact
-from models.batches import arrays, cut
+from models.batches import arrays, cut, plain
 from models.engines.onnx import by_length
 from models.errors import ArtifactError, InputError
 from models.export import BASE_LICENSES, SCHEME
@@ -143,12 +143,6 @@ def pooled(builder: graph.Builder) -> graph.Values:
     """The builder of a graph that ends in the pooled vector."""
     builder.g.add("MatMul", ["spans", builder.encoded()], outputs=[POOLED])
     return [graph.SPANS], [graph.info(POOLED, graph.FLOATS, ["B", "K", builder.encoder.hidden])]
-
-
-def plain(tokenizer: Tokenizer) -> Tokenizer:
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def width_of(model: onnx.ModelProto) -> int:

@@ -1,6 +1,7 @@
 """Fine-tuning on a tiny random BERT: it learns, and an interruption changes nothing. Needs the [train] extra."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,3 +154,24 @@ def test_the_average_lies_between_its_models_and_models_of_another_shape_are_ref
         average([two[0], tiny_base], tmp_path / "odd")
     with pytest.raises(InputError, match="no fine-tuned model"):
         average([tmp_path], tmp_path / "odd")
+
+
+def test_a_base_whose_tokenizer_fills_to_a_length_learns_as_one_that_does_not(
+    tiny_base: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    filling = tmp_path / "filling"
+    shutil.copytree(tiny_base, filling)
+    spec = json.loads((filling / "tokenizer.json").read_text())
+    spec["padding"] = {
+        "strategy": {"Fixed": 24}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
+        "pad_token": "[PAD]",
+    }  # fmt: skip
+    spec["truncation"] = {"direction": "Right", "max_length": 6, "strategy": "LongestFirst", "stride": 0}
+    (filling / "tokenizer.json").write_text(json.dumps(spec))
+    task = load_task(str(tiny_data / "tiny.toml"))
+    corpus = load_corpus(task, tiny_data)
+    lines = [
+        finetune(task, corpus, base, tmp_path / f"run-{base.name}", replace(task.training, epochs=1))
+        for base in (tiny_base, filling)
+    ]
+    assert lines[0]["dev"] == lines[1]["dev"]

@@ -19,12 +19,13 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from models import graph, quantize, reading, span_reader  # noqa: E402
 from models.artifact import Artifact, load_artifact  # noqa: E402
+from models.batches import read_tokenizer  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
 from models.export_reader import cheapest, export_reader, feeds, renamed, sample  # noqa: E402
-from models.finetune_reader import finetune_reader, items_of, logits_of, loss_of, tokenizer_of  # noqa: E402
+from models.finetune_reader import finetune_reader, items_of, logits_of, loss_of  # noqa: E402
 from models.loop import Surroundings  # noqa: E402
 from models.questions import Questions, load_questions  # noqa: E402
 from models.tasks import Task, load_task  # noqa: E402
@@ -172,7 +173,7 @@ def test_the_loss_takes_any_annotators_span_and_falls_with_its_chance() -> None:
 def test_every_window_of_a_long_passage_is_learned_from_and_answers_lie_where_they_stand(
     task: Task, questions: Questions, tiny_base: Path
 ) -> None:
-    tokenizer = tokenizer_of(tiny_base)
+    tokenizer = read_tokenizer(tiny_base)
     asked = questions.examples["train"]
     items = items_of(asked, tokenizer, Specials.of(tokenizer, "tiny"), task)
     assert len(items) > len(asked) and max(len(item.ids) for item in items) <= 24
@@ -205,7 +206,7 @@ def test_the_float32_graph_is_the_network_to_1e_4_and_int8_is_near_it(
 ) -> None:
     import onnxruntime as ort
 
-    tokenizer = tokenizer_of(tiny_base)
+    tokenizer = read_tokenizer(tiny_base)
     specials = Specials.of(tokenizer, "tiny")
     items = items_of(questions.examples["dev"], tokenizer, specials, task)[:40]
     network = span_reader.from_base(run / "best", 0.0, 24).eval()
