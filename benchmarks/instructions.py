@@ -2,9 +2,9 @@
 
     python benchmarks/instructions.py [QUESTIONS] [--model ARTIFACT] [--errors]
 
-QUESTIONS: lines {"question", "instruction"}, null where nothing is asked of the news stream; by default the blind test,
-benchmarks/chat/live_questions.jsonl, of which no errors are shown: nobody should tune to it. All are asked on
-Wednesday, 25 November 2026, 15:00 UTC.
+QUESTIONS: lines {"question", "instruction"}, null where nothing is asked of the news stream; by default the second blind
+test, benchmarks/chat/live_questions_2.jsonl, by which nothing was chosen yet. Of neither blind test errors are shown:
+nobody should tune to it. All are asked on Wednesday, 25 November 2026, 15:00 UTC.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from streams.news.watchlist import load_watchlist
 from streams.settings import Settings
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
-BLIND = Path(__file__).parent / "chat" / "live_questions.jsonl"
+BLIND = [Path(__file__).parent / "chat" / name for name in ("live_questions_2.jsonl", "live_questions.jsonl")]
 COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
@@ -94,13 +94,13 @@ def print_risk(cases: Sequence[Case]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("questions", type=Path, nargs="?", default=BLIND)
+    parser.add_argument("questions", type=Path, nargs="?", default=BLIND[0])
     parser.add_argument("--model", type=Path, default=Settings().instructions_model)
     parser.add_argument(
         "--errors", action="store_true", help="show what is wrong or abstained from; not of the blind test"
     )
     arguments = parser.parse_args()
-    if arguments.errors and arguments.questions.resolve() == BLIND:
+    if arguments.errors and arguments.questions.resolve() in BLIND:
         parser.error("--errors is not for the blind test; give benchmarks/chat/live_dev.jsonl or questions of your own")
     cases, threshold, each_ms = cases_of(arguments.questions, arguments.model)
     print(f"{arguments.model}, threshold {threshold:.2f}, {each_ms:.1f} ms a question alone, linking included\n")
