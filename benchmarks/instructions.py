@@ -2,9 +2,9 @@
 
     python benchmarks/instructions.py [QUESTIONS] [--model ARTIFACT] [--errors]
 
-QUESTIONS: lines {"question", "instruction"}, null where nothing is asked of the news stream; by default the second blind
-test, benchmarks/chat/live_questions_2.jsonl, by which nothing was chosen yet. Of neither blind test errors are shown:
-nobody should tune to it. All are asked on Wednesday, 25 November 2026, 15:00 UTC.
+QUESTIONS: lines {"question", "instruction"}, null where nothing is asked of the news stream; by default the second
+blind test, benchmarks/chat/live_questions_2.jsonl, by which nothing was chosen yet. Of neither blind test errors are
+shown: nobody should tune to them. All are asked on Wednesday, 25 November 2026, 15:00 UTC.
 """
 
 import argparse
