@@ -50,11 +50,11 @@ class Batch:
 
 
 def read_tokenizer(directory: Path) -> Tokenizer:
-    """The tokenizer of a base or a run, plain."""
-    return plain(Tokenizer.from_file(str(directory / "tokenizer.json")))
+    """The tokenizer of a base or a run, bare."""
+    return bare(Tokenizer.from_file(str(directory / "tokenizer.json")))
 
 
-def plain(tokenizer: Tokenizer) -> Tokenizer:
+def bare(tokenizer: Tokenizer) -> Tokenizer:
     """Set to neither cut nor fill, as files of the hub often say: we do, each in its way, and a mean over texts filled
     to 128 tokens is another one."""
     tokenizer.no_truncation()

@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 
 from models import evaluate, graph, quantize
-from models.batches import tokenize
+from models.batches import bare, tokenize
 from models.card import imported_card
 from models.data import Corpus, Example, Target
 from models.engines import Request
@@ -183,11 +183,8 @@ def quantized(
         return plain, {**told, "told": f"Not quantized: {why}."}
     labels = config["heads"][head]["labels"]
     examples = [Example(text, (Target(head, 0),), "calibration") for text in texts]
-    items = tokenize(
-        sample(examples, CALIBRATION_TEXTS),
-        plain(Tokenizer.from_str(files["tokenizer.json"].decode())),
-        config["max_tokens"],
-    )
+    tokenizer = bare(Tokenizer.from_str(files["tokenizer.json"].decode()))
+    items = tokenize(sample(examples, CALIBRATION_TEXTS), tokenizer, config["max_tokens"])
     say(f"measuring activation ranges on {len(items)} texts")
     ranges = quantize.measure_ranges(*bert, {head: len(labels)}, items)
     small = graph.build(*bert, {head: len(labels)}, ranges)

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from models import graph, quantize
 from models.artifact import MODEL, TOKENIZER, Artifact
-from models.batches import arrays, cut, plain
+from models.batches import arrays, bare, cut
 from models.engines.onnx import by_length
 from models.errors import ArtifactError, InputError
 from models.export import BASE_LICENSES, SCHEME
@@ -51,7 +51,7 @@ class Trunk:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         session = ort.InferenceSession(self.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        tokenizer = plain(Tokenizer.from_buffer(self.tokenizer))
+        tokenizer = bare(Tokenizer.from_buffer(self.tokenizer))
         ids = [cut(encoding.ids, self.config["max_tokens"]) for encoding in tokenizer.encode_batch(list(texts))]
         vectors = np.zeros((len(ids), self.dimensions), np.float32)
         for batch in by_length([len(one) for one in ids]):
@@ -116,7 +116,7 @@ def of_base(directory: Path, texts: Sequence[str]) -> Trunk:
             f"{directory}: a {bert.get('model_type')}; the exported graph is BERT's, give a BERT-like base"
         )
     weights = {named(name): np.asarray(value, np.float32) for name, value in raw.items()}
-    reader = plain(Tokenizer.from_buffer(tokenizer))
+    reader = bare(Tokenizer.from_buffer(tokenizer))
     pad = reader.token_to_id("[PAD]")
     if pad is None:
         raise InputError(f"{directory}/tokenizer.json has no [PAD]; give a BERT-like base")

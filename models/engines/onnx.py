@@ -15,7 +15,7 @@ import onnxruntime as ort
 from tokenizers import Encoding, Tokenizer
 
 from models.artifact import MODEL, TOKENIZER, Artifact, check_kind
-from models.batches import arrays, cut, cut_pair, plain, token_span, token_types
+from models.batches import arrays, bare, cut, cut_pair, token_span, token_types
 from models.engines import Encoded, Prediction, Request
 from models.errors import ArtifactError, InputError
 from models.metrics import softmax
@@ -117,7 +117,7 @@ def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The artifact's tokenizer, which neither cuts nor fills: engines do, each in its way."""
-    return plain(Tokenizer.from_buffer(artifact.read(TOKENIZER)))
+    return bare(Tokenizer.from_buffer(artifact.read(TOKENIZER)))
 
 
 def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSession:
