@@ -33,7 +33,7 @@ from runs import Runs, around, parse_shares, with_shares
 
 from models.artifact import load_artifact
 from models.bases import directory_of
-from models.data import Corpus, load_corpus
+from models.data import Corpus, Example, load_corpus
 from models.engines.onnx import OnnxEngine
 from models.errors import InputError
 from models.evaluate import by_source
@@ -125,14 +125,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def timed(artifacts: Mapping[str, Path], texts: Sequence[str], rounds: int) -> dict[str, dict[str, list[float]]]:
+def timed(artifacts: Mapping[str, Path], examples: Sequence[Example], rounds: int) -> dict[str, dict[str, list[float]]]:
     """Name -> texts a second in chunks and milliseconds of one alone, a number a round, all on one thread."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     engines = {name: OnnxEngine(load_artifact(path), threads=1) for name, path in artifacts.items()}
     taken: dict[str, dict[str, list[float]]] = {name: {"texts_per_s": [], "ms_alone": []} for name in engines}
     for n in range(rounds):
         for name, engine in engines.items():
-            of = speed(engine, texts)
+            of = speed(engine, examples)
             taken[name]["texts_per_s"].append(of["texts_per_s"])
             taken[name]["ms_alone"].append(round(1000 / of["one_at_a_time_texts_per_s"], 3))
         print(f"speed: round {n + 1} of {rounds}", flush=True)
@@ -222,8 +222,8 @@ def measure(given: argparse.Namespace, task: Task) -> None:
         }
         make = partial(exported, replace(task, word_bits=bits), corpus, measured, run, artifact)
         runs.append(known.once(artifact, asked, make))
-    texts = [example.text for example in corpus.examples["test"]]
-    taken = timed({name: given.out / "artifacts" / name for name in artifacts}, texts, given.rounds)
+    where = {name: given.out / "artifacts" / name for name in artifacts}
+    taken = timed(where, corpus.examples["test"], given.rounds)
     (given.out / "speed.json").write_text(json.dumps({"machine": machine(), "threads": 1, "artifacts": taken}) + "\n")
     print(f"\n{table(task, runs, taken)}")
 
