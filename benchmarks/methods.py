@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runs import Runs, around, parse_shares, with_shares
+from runs import Runs, around
 
 from models.bases import directory_of
 from models.data import Corpus, load_corpus
 from models.errors import InputError
 from models.finetune import finetune, judge
-from models.tasks import Task, load_task
+from models.tasks import Task, load_task, parse_shares, with_shares
 from models.training import METHODS, Training, check_training
 
 

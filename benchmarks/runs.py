@@ -3,13 +3,10 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.errors import InputError
 from models.loop import Surroundings
-from models.tasks import Task
 
 WORD_S = 60  # between two lines on a training that goes on
 
@@ -79,26 +76,3 @@ def around(name: str, device: str = "cpu", clock: Callable[[], float] = time.mon
 
 def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def parse_shares(given: Sequence[str], task: Task) -> dict[str, float]:
-    """Source -> the share of it to train on, 0 to 1. Raises InputError."""
-    shares: dict[str, float] = {}
-    for each in given:
-        name, _, share = each.partition("=")
-        try:
-            shares[name] = float(share)
-            if not 0 <= shares[name] <= 1:
-                raise ValueError
-        except ValueError:
-            raise InputError(f"--share {each}: wanted SOURCE=SHARE, as banking77=0.3") from None
-    known = [source.name for source in task.sources]
-    if unknown := shares.keys() - set(known):
-        raise InputError(f"--share: task {task.name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    return shares
-
-
-def with_shares(task: Task, shares: Mapping[str, float]) -> Task:
-    """The task, learning from a share of some sources; their test and dev texts are all kept."""
-    sources = (replace(one, train_share=shares.get(one.name, one.train_share)) for one in task.sources)
-    return replace(task, sources=tuple(sources))

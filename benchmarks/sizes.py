@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runs import Runs, around, parse_shares, with_shares
+from runs import Runs, around
 
 from models.artifact import load_artifact
 from models.bases import directory_of
@@ -41,7 +41,7 @@ from models.export import export
 from models.finetune import finetune
 from models.prune_vocabulary import prune_vocabulary
 from models.report import full_report, machine, speed
-from models.tasks import Task, load_task
+from models.tasks import Task, load_task, parse_shares, with_shares
 from models.training import Training, check_training
 
 

@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 import torch
 from runs import Runs, around
-from tokenizers import Tokenizer
 
 from models import network
 from models.bases import directory_of
-from models.batches import in_order, tokenize
+from models.batches import in_order, read_tokenizer, tokenize
 from models.bootstrap import METRICS, interval, resample
 from models.data import Corpus, Example, load_corpus, normalize
 from models.errors import InputError
@@ -98,7 +97,7 @@ def one_fold(
 
 def predicted(directory: Path, task: Task, examples: Sequence[Example]) -> list[int]:
     """The label of each example, in the order given."""
-    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer = read_tokenizer(directory)
     items = tokenize(examples, tokenizer, task.max_tokens)
     place = {id(item): n for n, item in enumerate(items)}
     order = [place[id(item)] for part in in_order(items, 64) for item in part]  # that in which they are told

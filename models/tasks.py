@@ -6,8 +6,8 @@ encoder     a text in, a vector out: a question lies near the passage that answe
 """
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,29 @@ def load_task(name_or_path: str) -> Task:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from None
     return parse_task(raw, str(path))
+
+
+def parse_shares(given: Sequence[str], task: Task) -> dict[str, float]:
+    """Source -> the share of it to train on, 0 to 1. Raises InputError."""
+    shares: dict[str, float] = {}
+    for each in given:
+        name, _, share = each.partition("=")
+        try:
+            shares[name] = float(share)
+            if not 0 <= shares[name] <= 1:
+                raise ValueError
+        except ValueError:
+            raise InputError(f"--share {each}: wanted SOURCE=SHARE, as banking77=0.3") from None
+    known = [source.name for source in task.sources]
+    if unknown := shares.keys() - set(known):
+        raise InputError(f"--share: task {task.name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    return shares
+
+
+def with_shares(task: Task, shares: Mapping[str, float]) -> Task:
+    """The task, learning from a share of some sources; their test and dev texts are all kept."""
+    sources = (replace(one, train_share=shares.get(one.name, one.train_share)) for one in task.sources)
+    return replace(task, sources=tuple(sources))
 
 
 def parse_task(raw: dict[str, Any], where: str) -> Task:

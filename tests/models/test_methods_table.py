@@ -16,7 +16,7 @@ import methods as methods_table  # noqa: E402
 import runs  # noqa: E402
 
 from models.errors import InputError, TrainingStopped  # noqa: E402
-from models.tasks import load_task  # noqa: E402
+from models.tasks import load_task, parse_shares  # noqa: E402
 
 
 def test_the_table_has_a_row_a_method_with_the_spread_over_seeds(
@@ -109,12 +109,12 @@ def test_a_training_says_once_a_minute_how_far_it_is(capsys: pytest.CaptureFixtu
 
 def test_a_share_of_no_set_or_of_no_number_is_refused(tiny_data: Path) -> None:
     task = load_task(str(tiny_data / "tiny.toml"))
-    assert runs.parse_shares(["moods=0.5"], task) == {"moods": 0.5}
+    assert parse_shares(["moods=0.5"], task) == {"moods": 0.5}
     with pytest.raises(InputError, match=r"task tiny has no mods; it has moods, entities"):
-        runs.parse_shares(["mods=0.5"], task)
+        parse_shares(["mods=0.5"], task)
     for wrong in ("moods", "moods=half", "moods=1.5"):
         with pytest.raises(InputError, match=rf"--share {wrong}: wanted SOURCE=SHARE, as banking77=0.3"):
-            runs.parse_shares([wrong], task)
+            parse_shares([wrong], task)
 
 
 def test_an_option_that_is_none_is_refused() -> None:

@@ -9,7 +9,6 @@ import click
 from streams.commands.models.inputs import data_option, load_any, train_missing
 from streams.commands.models.training_options import (
     COUNT,
-    parse_shares,
     surroundings,
     surroundings_options,
     training_of,
@@ -62,9 +61,7 @@ def command(
     """
     from models.errors import InputError
 
-    declared, corpus, measured = load_any(
-        task, data, without_pairs=without_pairs, shares=parse_shares(shares), doubted=doubted
-    )
+    declared, corpus, measured = load_any(task, data, without_pairs=without_pairs, shares=shares, doubted=doubted)
     if declared.kind != "classifier":
         raise InputError(f"task {declared.name} is of kind {declared.kind}; only classifiers are distilled")
     if unknown := set(soft_heads) - set(declared.heads):

@@ -9,7 +9,6 @@ import click
 from streams.commands.models.inputs import data_option, load_any, train_missing
 from streams.commands.models.kinds import trainer
 from streams.commands.models.training_options import (
-    parse_shares,
     surroundings,
     surroundings_options,
     training_of,
@@ -55,9 +54,7 @@ def command(
 
     Options that are not given are the task's [training]. Ctrl-C saves a checkpoint.
     """
-    declared, corpus, _ = load_any(
-        task, data, without_pairs=without_pairs, shares=parse_shares(shares), doubted=doubted
-    )
+    declared, corpus, _ = load_any(task, data, without_pairs=without_pairs, shares=shares, doubted=doubted)
     training = training_of(declared, weighted, options)
     try:
         from models.bases import directory_of

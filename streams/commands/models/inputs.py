@@ -1,8 +1,7 @@
 """What the verbs are given: a task and its data, read and told about; and what is said where the extra is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +28,7 @@ def load(task: str, data: Path) -> "tuple[Task, Corpus, Corpus]":
 
 
 def load_any(
-    task: str, data: Path, *, without_pairs: bool = False, shares: "Mapping[str, float]" = MappingProxyType({}),
+    task: str, data: Path, *, without_pairs: bool = False, shares: Sequence[str] = (),
     doubted: Path | None = None,
 ) -> "tuple[Task, Any, Any]":  # fmt: skip
     """The same of any kind: two of Corpus for a classifier, two of Questions for a reader or an encoder.
@@ -41,19 +40,11 @@ def load_any(
     from models.data import load_corpus
     from models.doubted import read_doubted, without_doubted
     from models.questions import load_questions
-    from models.tasks import load_task
+    from models.tasks import load_task, parse_shares, with_shares
 
     declared = load_task(task)
-    if unknown := shares.keys() - {source.name for source in declared.sources}:
-        raise click.UsageError(f"--share: task {declared.name} has no set {', '.join(sorted(unknown))}")
-    sources = tuple(
-        replace(
-            source,
-            paired=0.0 if without_pairs else source.paired,
-            train_share=shares.get(source.name, source.train_share),
-        )
-        for source in declared.sources
-    )
+    declared = with_shares(declared, parse_shares(shares, declared))
+    sources = tuple(replace(source, paired=0.0 if without_pairs else source.paired) for source in declared.sources)
     declared = replace(declared, sources=sources)
     if doubted and declared.kind != "classifier":
         raise InputError(f"task {declared.name} is of kind {declared.kind}; only a classifier's labels are doubted")

@@ -148,15 +148,6 @@ def stop_when_asked() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def parse_shares(shares: tuple[str, ...]) -> dict[str, float]:
-    """Set -> share. Raises click.UsageError."""
-    try:
-        parsed = {name: float(share) for name, _, share in (each.partition("=") for each in shares)}
-    except ValueError:
-        raise click.UsageError(f"--share: got {' '.join(shares)}, wanted SET=SHARE, as tfns_topic=0.3") from None
-    return parsed
-
-
 def parse_weights(weighted: tuple[str, ...]) -> dict[str, dict[str, float]]:
     """Head -> label -> weight. Raises click.UsageError."""
     tables: dict[str, dict[str, float]] = {}
