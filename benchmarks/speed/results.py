@@ -48,7 +48,30 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
     conditions: dict[str, str] = {}
 
 
-Result = Figure | Curve
+class Machine(msgspec.Struct, frozen=True, tag="machine"):
+    """What figures were measured on, and with: what -> which, in the order to be shown. Once a run."""
+
+    facts: dict[str, str]
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True, tag="ran"):
+    """How a part's run ended; written by the command, not by parts.
+
+    `others`: share of the cores' time that other processes, and other guests of the host, had meanwhile. `error` is
+    why it failed, `lacks` what is not installed, so that it was left out; "" otherwise.
+    """
+
+    part: Part
+    seconds: float
+    smoke: bool
+    commit: str
+    at: str
+    others: float | None = None
+    error: str = ""
+    lacks: str = ""
+
+
+Result = Figure | Curve | Machine | Ran
 Write = Callable[[Result], None]
 """Each part is a module with `run(plan: Plan, write: Write) -> None`."""
 
