@@ -18,9 +18,9 @@ import numpy as np
 
 from models.artifact import Config
 from models.bootstrap import LEVEL, RESAMPLES, SEED, interval, resample, share_interval
+from models.cores import cores
 from models.data import OUTLIER, Example
 from models.engines import Engine, Request
-from models.engines.onnx import cores
 from models.evaluate import CHUNK, Scored, abstention, fit_temperature, joined, report, score
 from models.metrics import auroc, averages, confusion, reliability, risk_coverage
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from models.artifact import Artifact, check_kind
 from models.batches import arrays, cut
-from models.engines.onnx import MOST_THREADS, by_length, cores, session_of, tokenizer_of
+from models.cores import engine_threads
+from models.engines.onnx import by_length, session_of, tokenizer_of
 
 
 class Encoder:
@@ -28,7 +29,7 @@ class Encoder:
         self._config, self._embedding = config, config.embedding
         self._tokenizer = tokenizer_of(artifact)
         self._session = session_of(artifact, {"embedding": self.dimensions})
-        self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="embed")
+        self._pool = ThreadPoolExecutor(engine_threads(threads), thread_name_prefix="embed")
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> npt.NDArray[np.float32]:
         """Vectors float32 [len(texts), dimensions] of length 1, rows in the order given; passages unless `query`.

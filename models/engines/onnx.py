@@ -5,10 +5,8 @@ threads, and holds up when Python is busy. Requests are sorted by length and cut
 nothing is padding; static quantization keeps a text's score apart from its batch-mates.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -16,20 +14,21 @@ from tokenizers import Encoding, Tokenizer
 
 from models.artifact import MODEL, TOKENIZER, Artifact, check_kind
 from models.batches import arrays, bare, cut, cut_pair, token_span, token_types
+from models.cores import engine_threads
 from models.engines import Encoded, Prediction, Request
 from models.errors import ArtifactError, InputError
 from models.metrics import softmax
 
 BUDGET_TOKENS = 512
 SLACK_TOKENS = 4  # padding that one text may bring into a batch
-MOST_THREADS = 4
 
 
 class OnnxEngine:
     """Serves one artifact. Thread-safe; at most `threads` batches run at once, whoever asks."""
 
-    def __init__(self, artifact: Artifact, threads: int = 0) -> None:
-        """`threads` 0: one a core, at most four. Raises ArtifactError for a model that can't be run."""
+    def __init__(self, artifact: Artifact, threads: int = 0, budget_tokens: int = BUDGET_TOKENS) -> None:
+        """`threads` 0: one a core, at most four; `budget_tokens`: of a batch, with padding. Raises ArtifactError for a
+        model that can't be run."""
         check_kind(artifact, "classifier")
         config = artifact.config
         self.version = artifact.version
@@ -39,7 +38,8 @@ class OnnxEngine:
         self._tokenizer = tokenizer_of(artifact)
         wanted = {name: len(head.labels) for name, head in config.heads.items()}
         self._session = session_of(artifact, wanted)
-        self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="infer")
+        self._pool = ThreadPoolExecutor(engine_threads(threads), thread_name_prefix="infer")
+        self._budget_tokens = budget_tokens
 
     def encode(self, requests: Sequence[Request]) -> list[Encoded]:
         """Tokenize, in the order given. Raises InputError for a pair where single texts are scored, and vice versa."""
@@ -73,7 +73,7 @@ class OnnxEngine:
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates."""
-        batches = list(by_length([len(each.ids) for each in encoded]))
+        batches = list(by_length([len(each.ids) for each in encoded], self._budget_tokens))
         results = self._pool.map(lambda batch: self._run([encoded[n] for n in batch]), batches)
         predictions: list[Prediction] = [{}] * len(encoded)
         for batch, result in zip(batches, results, strict=True):
@@ -100,12 +100,12 @@ class OnnxEngine:
         ]
 
 
-def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices in batches, longest first: at most BUDGET_TOKENS with padding, none more than a few tokens of it."""
+def by_length(lengths: Sequence[int], budget_tokens: int = BUDGET_TOKENS) -> Iterator[list[int]]:
+    """Indices in batches, longest first: at most `budget_tokens` with padding, none more than a few tokens of it."""
     batch: list[int] = []
     width = 0
     for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
-        if batch and ((len(batch) + 1) * width > BUDGET_TOKENS or width - lengths[n] > SLACK_TOKENS):
+        if batch and ((len(batch) + 1) * width > budget_tokens or width - lengths[n] > SLACK_TOKENS):
             yield batch
             batch = []
         if not batch:
@@ -139,13 +139,3 @@ def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSe
 
 def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def cores() -> int:
-    """Cores that this process may use: its affinity, and the CPU quota of its container (cgroup v2), rounded up."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return allowed if quota == "max" else max(1, min(allowed, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return allowed

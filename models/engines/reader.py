@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.artifact import TOKENIZER, Artifact, check_kind
-from models.engines.onnx import MOST_THREADS, by_length, cores, session_of, tokenizer_of
+from models.cores import engine_threads
+from models.engines.onnx import by_length, session_of, tokenizer_of
 from models.errors import ArtifactError
 from models.windows import Candidate, Shape, Specials, Window, apart, arrays, candidates, windows_of
 
@@ -55,7 +56,7 @@ class Reader:
         if self._shape.max_tokens - self._shape.max_question_tokens - 3 <= self._shape.stride:
             raise ArtifactError(f"{artifact.path}: windows of {self._shape} leave no room to go on; export it again")
         self._session = session_of(artifact, {"bounds": 2})
-        self._pool = ThreadPoolExecutor(threads or min(MOST_THREADS, cores()), thread_name_prefix="read")
+        self._pool = ThreadPoolExecutor(engine_threads(threads), thread_name_prefix="read")
 
     def read(self, question: str, passages: Sequence[str], n_best: int = 3) -> Reading:
         """The `n_best` answers that the passages hold. An empty question or passage is legal."""
