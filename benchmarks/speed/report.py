@@ -1,0 +1,166 @@
+"""RESULTS.md out of results: what was aimed at and whether it was reached, the machine, a table a figure, pictures.
+
+`render` is a function of the results; `write` puts it and the pictures into files.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.speed.aims import AIMS, judged
+from benchmarks.speed.results import Figure, Part, Result
+from benchmarks.speed.tables import (
+    Found,
+    better,
+    find,
+    is_ours,
+    middle,
+    number,
+    ratio,
+    spread,
+    table,
+    times,
+    told,
+)
+
+
+class Section(NamedTuple):
+    """A part as it is told; `pictures` are of plots.py, by name."""
+
+    part: Part
+    title: str
+    about: str
+    pictures: tuple[str, ...] = ()
+
+
+SECTIONS = (
+    Section("engine", "The engine alone", "Texts in, verdicts out, no Kafka.", ("throughput",)),
+    Section("limit", "The machine's limit", "What the int8 products of the model's own shapes could reach here."),
+    Section("profile", "Where the time goes", "Of one batch through the engine."),
+    Section("reader", "The reader", "A question with a passage each."),
+    Section("stream", "End to end", "From the news topic to all that follows in Kafka, acknowledged.", ("throughput",)),
+    Section("latency", "Latency by load", "From a record's append to that of its scored record.", ("latency",)),
+    Section("overload", "Overload", "More records than can be scored, then the way back.", ("memory",)),
+    Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),
+    Section("soak", "Soak", "Many records, and what memory does.", ("memory",)),
+    Section("start", "Start", "Until the first record is scored."),
+)
+OTHERS_MATTER = 0.05  # of the cores' time: above that a figure is not the machine's
+
+
+def write(results: Sequence[Result], report: Path, images: Path) -> list[Path]:
+    """The files written: the report first, then its pictures; pictures of an earlier run are removed."""
+    from benchmarks.speed.plots import draw
+
+    found = find(results)
+    pictures = draw(found)
+    images.mkdir(parents=True, exist_ok=True)
+    for old in images.glob("bench-*.png"):
+        old.unlink()
+    paths = {name: images / f"bench-{name}.png" for name in pictures}
+    for name, content in pictures.items():
+        paths[name].write_bytes(content)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    links = {name: os.path.relpath(path, report.parent) for name, path in paths.items()}
+    report.write_text(render(found, links), encoding="utf-8")
+    return [report, *paths.values()]
+
+
+def render(found: Found, pictures: Mapping[str, str]) -> str:
+    """Markdown; `pictures`: name -> where it lies. A picture stands in the first section that has it."""
+    lines = ["# Speed", "", *preface(found), "", "## What was aimed at", "", *aims(found), ""]
+    lines += ["## The machine", "", *machine(found)]
+    left = dict(pictures)
+    for section in SECTIONS:
+        figures = found.part(section.part)
+        if figures:
+            lines += ["", f"## {section.title}", "", section.about, "", *figures_of(figures)]
+            shown = [name for name in section.pictures if name in left]
+            lines += [line for name in shown for line in ("", f"![{section.title}: {name}]({left.pop(name)})")]
+    lines += ["", "## Not measured", "", *not_measured(found)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def preface(found: Found) -> list[str]:
+    lines = [
+        "Written by `make bench`; every figure is of that run. Contenders take turns round by round; a figure is the "
+        "median of its rounds, with the least and the most beside it, and *ours is* how many times better ours was in "
+        "the same rounds."
+    ]
+    if any(one.smoke for one in found.ran):
+        lines += ["", "**A smoke run: on counts this small no figure means anything.**"]
+    commits = {one.commit for one in found.ran}
+    if len(commits) > 1:
+        lines += ["", f"**Parts are of several commits: {', '.join(sorted(commits))}.**"]
+    busy = [f"{one.part} ({one.others:.0%})" for one in found.ran if one.others and one.others > OTHERS_MATTER]
+    if busy:
+        lines += ["", f"**Others kept the cores busy during {', '.join(busy)} of their time: too low a figure there.**"]
+    return lines
+
+
+def aims(found: Found) -> list[str]:
+    rows = [(aim.what, aim.wanted, *judged(aim, found)) for aim in AIMS]
+    return table(("what", "aim", "measured", ""), rows)
+
+
+def machine(found: Found) -> list[str]:
+    facts = dict(found.machine.facts) if found.machine else {}
+    if found.ran:
+        facts["measured"] = f"{min(one.at for one in found.ran)} to {max(one.at for one in found.ran)}"
+        facts["took"] = f"{sum(one.seconds for one in found.ran) / 60:.0f} minutes"
+    return table(("", ""), facts.items())
+
+
+def figures_of(figures: Sequence[Figure]) -> list[str]:
+    """A table for each figure that several contenders have, and one for all others."""
+    lines, alone = list[str](), list[Figure]()
+    ordered = sorted(figures, key=name_of)  # stable: contenders stay in the order measured
+    for name, group in groupby(ordered, key=name_of):
+        same = list(group)
+        if len({each.contender for each in same}) > 1:
+            lines += [f"**{name}**", "", *compared(same), ""]
+        else:
+            alone += same
+    if alone:
+        rows = [
+            (each.contender, name_of(each), number(middle(each)), spread(each), told(each.conditions)) for each in alone
+        ]
+        lines += [*table(("of", "figure", "median", "least–most", "with"), rows), ""]
+    notes = dict.fromkeys((each.contender, each.note) for each in figures if each.note)
+    lines += [f"- {contender}: {note}" for contender, note in notes]
+    return lines if notes else lines[:-1]
+
+
+def compared(figures: Sequence[Figure]) -> list[str]:
+    """Contenders by median, the best first, where more or less is better; ours is the best of ours."""
+    direction = better(figures[0].unit)
+    ranked = sorted(figures, key=middle, reverse=direction == 1) if direction else list(figures)
+    ours = next((each for each in ranked if is_ours(each.contender)), None)
+    rows = []
+    for each in ranked:
+        ours_is = times(ratio(ours, each)) if ours and not is_ours(each.contender) else ""
+        name = f"**{each.contender}**" if is_ours(each.contender) else each.contender
+        rows.append((name, number(middle(each)), spread(each), ours_is, told(each.conditions)))
+    return table(("contender", "median", "least–most", "ours is", "with"), rows)
+
+
+def name_of(figure: Figure) -> str:
+    return f"{figure.figure}, {figure.unit}" if figure.unit and figure.unit != figure.figure else figure.figure
+
+
+def not_measured(found: Found) -> list[str]:
+    """Parts without a figure, and those that failed half-way, each with why."""
+    ended = {one.part: one for one in found.ran}
+    lines = []
+    for section in SECTIONS:
+        ran = ended.get(section.part)
+        if ran and ran.lacks:
+            lines.append(f"- {section.title}: left out, {ran.lacks} not installed.")
+        elif ran and ran.error:
+            lines.append(f"- {section.title}: failed after {ran.seconds:.0f} s, {ran.error}")
+        elif not found.part(section.part):
+            why = "it tells no figure" if ran else f"not run; `python -m benchmarks.speed --only {section.part}`"
+            lines.append(f"- {section.title}: {why}.")
+    return lines or ["Nothing is missing."]
