@@ -4,14 +4,16 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
-from models.data import Example, Target
 from models.engines import Span
+
+if TYPE_CHECKING:  # serving makes batches too, and reads no data
+    from models.data import Example, Target
 
 POOL_BATCHES = 40  # sorted within this many batches: little padding, and still well mixed
 
@@ -32,7 +34,7 @@ class Item:
 
     ids: tuple[int, ...]
     spans: tuple[Span, ...]
-    targets: tuple[Target, ...]
+    targets: "tuple[Target, ...]"
     first: int = 0
 
 
@@ -62,7 +64,7 @@ def bare(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def tokenize(examples: Sequence[Example], tokenizer: Tokenizer, max_tokens: int) -> list[Item]:
+def tokenize(examples: "Sequence[Example]", tokenizer: Tokenizer, max_tokens: int) -> list[Item]:
     """Targets whose span lies past the cut are left out, as is an example left without targets."""
     items = []
     for example, encoding in zip(examples, tokenizer.encode_batch([e.given for e in examples]), strict=True):

@@ -1,13 +1,13 @@
 """Precision, recall, F1, confusion, calibration, risk against coverage: plain numpy, from probabilities and labels."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.data import OUTLIER
-from models.tasks import Head
+if TYPE_CHECKING:
+    from models.tasks import Head
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
@@ -88,8 +88,12 @@ def risk_coverage(probabilities: Floats, labels: Ints) -> tuple[Floats, Floats]:
     return counts / max(len(labels), 1), np.cumsum(shared[np.sort(group)]) / counts
 
 
-def scores_of(heads: Mapping[str, Head], predictions: Mapping[str, tuple[Floats, Ints]]) -> dict[str, dict[str, float]]:
+def scores_of(
+    heads: "Mapping[str, Head]", predictions: Mapping[str, tuple[Floats, Ints]]
+) -> dict[str, dict[str, float]]:
     """The short form for a log: accuracy and macro F1 a head; with outliers, how well they are told apart (AUROC)."""
+    from models.data import OUTLIER  # serving wants `softmax` of here, and reads no data
+
     report = {}
     for name, (logits, labels) in predictions.items():
         known = labels != OUTLIER
@@ -100,7 +104,7 @@ def scores_of(heads: Mapping[str, Head], predictions: Mapping[str, tuple[Floats,
     return report
 
 
-def dev_score(heads: Mapping[str, Head], report: Mapping[str, Mapping[str, float]]) -> float:
+def dev_score(heads: "Mapping[str, Head]", report: Mapping[str, Mapping[str, float]]) -> float:
     """One number to choose an epoch by: the mean over the heads of the metric that each declares."""
     return round(float(np.mean([report[name][head.metric] for name, head in heads.items() if name in report])), 5)
 

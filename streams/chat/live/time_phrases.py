@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from streams.chat.live.days import DAY_WORDS
-from streams.chat.live.time_rules import RULES, SURE_MONTH
+from streams.chat.live.days import DAY_WORDS, SURE_MONTH
 from streams.news.folding import fold
 
 OTHERWISE = re.compile(r"\b(?:before|after|by|until|till|next|every|each|except) $")
@@ -44,6 +43,8 @@ def find(question: str, now: datetime, zone: tzinfo) -> list[TimePhrase]:
 
 
 def matched(text: str, now: datetime, faint: bool) -> Iterator[tuple[int, int, str]]:
+    from streams.chat.live.time_rules import RULES  # they take a while to compile: no worker's start waits for them
+
     for rule in RULES:
         if rule.faint == faint:
             for match in rule.pattern.finditer(text):

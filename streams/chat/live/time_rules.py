@@ -10,12 +10,12 @@ from streams.chat.live.days import (
     DAY,
     DAY_WORDS,
     MONTH,
-    MONTHS,
     NTH,
     NUMBER,
     OF_MONTH,
     PART_WORDS,
     PARTS,
+    SURE_MONTH,
     clock_of,
     day_of,
     month_of,
@@ -314,7 +314,6 @@ def always(window: str) -> Callable[[re.Match[str], datetime], Made]:
 SINCE = r"(?:(?:ever )?since|starting(?: from| on)?|beginning|as of|(?P<origin>from))(?: about| around)?"
 ONWARDS = r"(?P<onwards> onwards?| on(?! \w)| until now| till now| to now| up to now)?"
 TO = r"(?:to|till|until|through|thru|up to|-)"
-SURE_MONTH = "|".join(name for name in MONTHS if name not in ("may", "march"))  # which are verbs without a preposition
 PERIOD = r"(?P<unit>day|week|month|quarter|year)"
 MANY, A_DAY = rf"(?P<many>{NUMBER})", rf"(?P<day>(?<!black )(?<!cyber )(?<!good ){DAY_WORDS})"
 THE, WITHIN = r"(?:(?:the|these|this) )?", r"(?:within|in|over|during|for|since)"
