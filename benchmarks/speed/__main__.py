@@ -48,6 +48,7 @@ STAGES = (
     Stage("profile", 40, 5),
     Stage("reader", 60, 8, ("torch", "transformers")),
     Stage("stream", 200, 25, ("torch", "transformers", "confluent_kafka", "quixstreams")),
+    Stage("costs", 60, 15),
     Stage("latency", 120, 10),
     Stage("overload", 110, 10),
     Stage("scaling", 80, 10),

@@ -41,6 +41,7 @@ SECTIONS = (
     Section("profile", "Where the time goes", "Of one batch through the engine."),
     Section("reader", "The reader", "A question with a passage each."),
     Section("stream", "End to end", "From the news topic to all that follows in Kafka, acknowledged.", ("throughput",)),
+    Section("costs", "What a news costs", "One worker at full speed; docs/scaling.md reckons with these."),
     Section("latency", "Latency by load", "From a record's append to that of its scored record.", ("latency",)),
     Section("overload", "Overload", "More records than can be scored, then the way back.", ("memory",)),
     Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),

@@ -7,7 +7,18 @@ from typing import Literal
 import msgspec
 
 Part = Literal[
-    "machine", "engine", "limit", "profile", "reader", "stream", "latency", "overload", "scaling", "soak", "start"
+    "machine",
+    "engine",
+    "limit",
+    "profile",
+    "reader",
+    "stream",
+    "latency",
+    "overload",
+    "scaling",
+    "soak",
+    "start",
+    "costs",
 ]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
