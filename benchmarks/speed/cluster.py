@@ -11,14 +11,15 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import httpx
 import psutil
 
-from models.errors import GretchenError
+from models.errors import BrokerUnavailable, GretchenError
 from streams.admin import delete_topics, ensure_topics
 from streams.broker import EmbeddedKafka
 from streams.broker.process import Guarded
@@ -29,6 +30,7 @@ from streams.topics import NEWS, SCORED_NEWS, TOPICS, Topic
 
 HEAP_MB = 512
 STOP_S = 12.0
+ATTEMPTS = 4
 STAMPS = {"log.message.timestamp.type": "LogAppendTime"}
 PEERS_TOPICS = (NEWS, SCORED_NEWS)
 
@@ -94,10 +96,21 @@ def installation(cluster: Cluster, topics: Sequence[Topic] = TOPICS) -> Iterator
         data_dir=cluster.folder / name,
         metrics_port=free_port(),
     )
-    ensure_topics(settings, topics)
+    make_topics(settings, topics)
     yield settings
     delete_topics(settings)
     shutil.rmtree(settings.data_dir, ignore_errors=True)
+
+
+def make_topics(settings: Settings, topics: Sequence[Topic]) -> None:
+    """Raises BrokerUnavailable when Kafka does not manage it, in several times the ten seconds that it has at once."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ensure_topics(settings, topics)
+            return
+        except BrokerUnavailable:
+            if not left:
+                raise
 
 
 class Usage(NamedTuple):
@@ -144,6 +157,18 @@ class Bound:
         if not self._process.running:
             last = " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
             raise GretchenError(f"{self.log.stem} ended by itself (exit {self._process.wait(1)}): {last}")
+
+    def wait_ready(self, settings: Settings, timeout_s: float = 120.0) -> None:
+        """Until a worker's /readyz says so. Raises GretchenError when it ends or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.check()
+            with suppress(httpx.TransportError):
+                url = f"http://127.0.0.1:{settings.metrics_port}/readyz"
+                if httpx.get(url, timeout=5.0, trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.1)
+        raise GretchenError(f"the worker was not ready after {timeout_s:.0f} s; log: {self.log}")
 
     def wait(self, timeout_s: float) -> int:
         """The exit status. Raises subprocess.TimeoutExpired."""

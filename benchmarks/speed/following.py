@@ -62,11 +62,13 @@ class Steady(NamedTuple):
         """CPU seconds of the process for 1,000 records, between its samples by interpolation."""
         times, spent = [each.at for each in samples], [each.cpu_s for each in samples]
         begun, ended = np.interp([self.begun_at, self.ended_at], times, spent)
-        return float(1000 * (ended - begun) / self.records)
+        return float(1000 * (ended - begun) / max(1, self.records))
 
 
 def steady(stamps_ms: Sequence[int]) -> Steady:
-    """Of the stamps of all outputs, in any order."""
-    stamps = sorted(stamps_ms)
-    first, last = int(FROM * len(stamps)), min(int(TO * len(stamps)), len(stamps) - 1)
-    return Steady(stamps[first] / 1000, stamps[last] / 1000, last - first)
+    """Of the stamps of all outputs, in any order. Outputs come by batches: only what was appended after the first
+    stamp, up to the last, took that time."""
+    stamps = np.sort(np.asarray(stamps_ms))
+    first, last = stamps[int(FROM * len(stamps))], stamps[min(int(TO * len(stamps)), len(stamps) - 1)]
+    records = int((stamps <= last).sum() - (stamps <= first).sum())
+    return Steady(float(first) / 1000, float(last) / 1000, records)

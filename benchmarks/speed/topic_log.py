@@ -58,6 +58,11 @@ class TopicLog:
         """Records appended since the topic was made."""
         return sum(self.ends())
 
+    def last_at(self) -> float:
+        """When (time.time()) the last record was appended, 0 where there is none."""
+        ends = self.ends()
+        return max((each.at_ms for each in self.read([max(0, end - 1) for end in ends])), default=0) / 1000
+
     def read(self, starts: Sequence[int] | None = None) -> Iterator[Appended]:
         """From `starts` (None: the beginning) to what are the ends now. Raises GretchenError when it stalls."""
         ends = self.ends()
