@@ -1,0 +1,114 @@
+"""The engine alone beside its peers: texts in, verdicts out, no Kafka. First that all give equal labels, then how fast.
+
+A round is every contender once, one after the other; a slow one gets as many texts as it scores in about ROUND_S, other
+ones in each round.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.speed import weights
+from benchmarks.speed.contenders import Contender, Measured, Texts, choose, onnxruntimes, openvinos, ours, pipelines
+from benchmarks.speed.results import Figure, Plan, Write
+from benchmarks.speed.texts import headlines, source
+from models.artifact import Artifact
+from models.cores import engine_threads
+from models.errors import GretchenError
+
+ROUND_S, FEWEST = 2.5, 32
+CALIBRATION_TEXTS = 300
+CHECKED = 512
+AGREE = 0.97  # of labels, by another quantization of the same weights
+BATCHES = (1, 8, 32)
+TRIED, TRIED_SLOW = 160, 24  # texts by which settings are chosen
+
+
+def run(plan: Plan, write: Write) -> None:
+    """Raises GretchenError for a contender whose labels are others than ours."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # as the worker has it: threads are the engine's
+    artifact, threads = weights.shipped("news"), engine_threads()
+    count = len(headlines(plan))
+    known = headlines(plan, count + (16 if plan.smoke else CALIBRATION_TEXTS))
+    texts, calibration = known[:count], known[count:]
+    with TemporaryDirectory() as folder:
+        field = list(enter(plan, artifact, threads, texts, calibration, Path(folder)))
+        for figure in check([one.contender for one in field], texts[:CHECKED], source(plan)):
+            write(figure)
+        rounds = race(field, texts, 2 if plan.smoke else plan.rounds, 0.1 if plan.smoke else ROUND_S)
+        for (contender, _), found in zip(field, rounds, strict=True):
+            write(
+                Figure(
+                    part="engine", contender=contender.name, figure="texts/s", unit="/s", rounds=found,
+                    conditions=contender.conditions, note=contender.note,
+                )
+            )  # fmt: skip
+
+
+def enter(
+    plan: Plan, artifact: Artifact, threads: int, texts: Texts, calibration: Texts, folder: Path
+) -> Iterator[Measured]:
+    """Ours first, then every peer in the settings that are fastest for it here."""
+    labels, batches = weights.labels_of(artifact), BATCHES[-1:] if plan.smoke else BATCHES
+    tried, few = texts[: 32 if plan.smoke else TRIED], texts[: 2 if plan.smoke else TRIED_SLOW]
+    yield choose([ours(artifact, threads, weights.HEAD)], tried)
+    model, tokenizer = weights.text_model(artifact), weights.transformers_tokenizer(artifact)
+    yield choose(pipelines("MiniLM pipeline", model, tokenizer, threads, batches), tried)
+    yield choose(
+        pipelines(
+            "BERT-base pipeline", weights.base_model(artifact), tokenizer, threads, batches,
+            "FinBERT's size, random weights: what they are does not change its time, and its labels are not compared.",
+        ), few,
+    )  # fmt: skip
+    plain = weights.export(model, folder / "plain.onnx")
+    fused = weights.fused(plain, model, folder / "fused.onnx")
+    graphs = {"as exported": plain, "by its transformers optimizer": fused}
+    yield choose(onnxruntimes("ONNX Runtime fp32", graphs, artifact, labels, threads, batches[-2:]), tried)
+    graphs = {name: weights.dynamic_int8(path, path.with_suffix(".int8.onnx")) for name, path in graphs.items()}
+    yield choose(onnxruntimes("ONNX Runtime dynamic int8", graphs, artifact, labels, threads, batches[-2:]), tried)
+    yield choose(openvinos("OpenVINO int8", model, calibration, artifact, labels, threads, batches), tried)
+
+
+def check(field: Sequence[Contender], texts: Texts, what: str) -> Iterator[Figure]:
+    """How many labels of each contender of our weights are ours. Raises GretchenError for too few."""
+    said = {one.name: one.score(texts) for one in field if not one.name.startswith("BERT-base")}
+    reference = said["gretchen"]
+    for name, labels in said.items():
+        share = agreement(labels, reference)
+        if share < AGREE:
+            raise GretchenError(
+                f"{name} gives {share:.1%} of {len(texts)} texts our label, wanted {AGREE:.0%}: it computes something"
+                " else, and its speed can't be compared"
+            )
+        if name != "gretchen":
+            yield Figure(
+                part="engine", contender=name, figure="labels as ours", unit="% of texts", rounds=[100 * share],
+                conditions={"texts": str(len(texts)), "of": what},
+            )  # fmt: skip
+    pair = ("MiniLM pipeline", "ONNX Runtime fp32")
+    if (share := agreement(*(said[name] for name in pair))) < 1:
+        raise GretchenError(f"{' and '.join(pair)} are the same model in fp32, and only {share:.1%} labels are equal")
+
+
+def agreement(labels: Sequence[str], reference: Sequence[str]) -> float:
+    return sum(a == b for a, b in zip(labels, reference, strict=True)) / len(reference)
+
+
+def race(field: Sequence[Measured], texts: Texts, rounds: int, round_s: float) -> list[list[float]]:
+    """Texts a second of each, a round each."""
+    found: list[list[float]] = [[] for _ in field]
+    for n in range(rounds):
+        for (contender, speed), into in zip(field, found, strict=True):
+            taken = window(texts, n, min(len(texts), max(round(speed * round_s), FEWEST if round_s == ROUND_S else 2)))
+            began_s = time.perf_counter()
+            contender.score(taken)
+            into.append(len(taken) / (time.perf_counter() - began_s))
+    return found
+
+
+def window(texts: Texts, turn: int, count: int) -> Texts:
+    """`count` texts, each turn the next ones, from the start again past the end."""
+    at = turn * count % len(texts)
+    return [*texts[at : at + count], *texts[: max(0, at + count - len(texts))]]
