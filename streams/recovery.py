@@ -73,9 +73,15 @@ class ExactRecovery(Recovery):  # type: ignore[misc]
 
 
 class ExactTables(faust.tables.TableManager):  # type: ignore[misc]
-    """Recovers by ExactRecovery."""
+    """Recovers by ExactRecovery, from the start on."""
 
     _recovery: ExactRecovery | None
+
+    async def on_start(self) -> None:
+        """At once: Faust sleeps for a second, in which tables may still be added (tables/manager.py:140); all of ours
+        are there before the app starts."""
+        await self._update_channels()
+        await self.recovery.start()
 
     @property
     def recovery(self) -> ExactRecovery:

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from models.errors import InputError
@@ -39,6 +40,7 @@ class Entity:
             yield self.name
 
 
+@lru_cache(maxsize=65_536)  # a worker's start asks for each some four times: the list's claims, and three gazetteers
 def pattern(spelling: str) -> str:
     """A spelling as it is searched."""
     return fold(spelling.removeprefix(EXACT)).text
