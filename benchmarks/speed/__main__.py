@@ -49,11 +49,11 @@ STAGES = (
     Stage("reader", 60, 8, ("torch", "transformers")),
     Stage("stream", 200, 25, ("torch", "transformers", "confluent_kafka", "quixstreams")),
     Stage("costs", 60, 15),
-    Stage("latency", 120, 10),
+    Stage("latency", 160, 15),
     Stage("overload", 110, 10),
     Stage("scaling", 80, 10),
     Stage("start", 30, 10),
-    Stage("soak", 420, 10),
+    Stage("soak", 900, 15),
 )
 BY_REQUEST = ("soak",)
 SLACK = 4.0  # of the time that a part takes about: after that it is ended

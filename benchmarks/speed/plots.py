@@ -71,17 +71,17 @@ def throughput(found: Found) -> "Picture | None":
         for row, (median, each) in enumerate(zip(medians, rates, strict=True)):
             ax.annotate(f" {number(median)}", (max(each.rounds), row), va="center", fontsize=8)
         ax.set_xlim(0, max(max(each.rounds) for each in rates) * 1.15)
-        ax.set_title(f"{title}, {rates[0].unit}", fontsize=9)
+        ax.set_title(f"{title}, {rates[0].figure}", fontsize=9)
     return picture
 
 
 def best_each(rates: Sequence[Figure]) -> list[Figure]:
-    """Each contender's best, the slowest first, of the unit that most have."""
-    units = [each.unit for each in rates]
-    unit = max(dict.fromkeys(units), key=units.count)
+    """Each contender's best, the slowest first, of the figure that most have."""
+    names = [each.figure for each in rates]
+    name = max(dict.fromkeys(names), key=names.count)
     best: dict[str, Figure] = {}
     for each in rates:
-        if each.unit == unit and (each.contender not in best or middle(each) > middle(best[each.contender])):
+        if each.figure == name and (each.contender not in best or middle(each) > middle(best[each.contender])):
             best[each.contender] = each
     return sorted(best.values(), key=middle)
 

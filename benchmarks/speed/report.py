@@ -4,8 +4,8 @@
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,22 +116,43 @@ def machine(found: Found) -> list[str]:
 
 def figures_of(figures: Sequence[Figure]) -> list[str]:
     """A table for each figure that several contenders have, and one for all others."""
-    lines, alone = list[str](), list[Figure]()
-    ordered = sorted(figures, key=name_of)  # stable: contenders stay in the order measured
-    for name, group in groupby(ordered, key=name_of):
-        same = list(group)
+    lines, alone, named = list[str](), list[Figure](), dict[str, list[Figure]]()
+    for each in figures:
+        named.setdefault(name_of(each), []).append(each)
+    for name, same in named.items():
         if len({each.contender for each in same}) > 1:
             lines += [f"**{name}**", "", *compared(same), ""]
         else:
             alone += same
-    if alone:
-        rows = [
-            (each.contender, name_of(each), number(middle(each)), spread(each), told(each.conditions)) for each in alone
-        ]
-        lines += [*table(("of", "figure", "median", "least–most", "with"), rows), ""]
+    lines += by_conditions(alone)
     notes = dict.fromkeys((each.contender, each.note) for each in figures if each.note)
     lines += [f"- {contender}: {note}" for contender, note in notes]
     return lines if notes else lines[:-1]
+
+
+def by_conditions(figures: Sequence[Figure]) -> list[str]:
+    """Of one contender each: those measured under several conditions side by side, the others below each other."""
+    found: dict[str, list[Figure]] = {}
+    for each in figures:
+        found.setdefault(name_of(each), []).append(each)
+    several = {name: same for name, same in found.items() if len(same) > 1}
+    lines = list[str]()
+    if several:
+        rows: dict[str, dict[str, str]] = {}
+        for name, same in several.items():
+            for each in same:
+                rows.setdefault(told(each.conditions), {})[name] = value(each)
+        cells = [(conditions, *(row.get(name, "") for name in several)) for conditions, row in rows.items()]
+        lines += [*table(("with", *several), cells), ""]
+    if len(several) < len(found):
+        one = [same[0] for name, same in found.items() if name not in several]
+        cells = [(name_of(each), number(middle(each)), spread(each), told(each.conditions)) for each in one]
+        lines += [*table(("figure", "median", "least–most", "with"), cells), ""]
+    return lines
+
+
+def value(figure: Figure) -> str:
+    return f"{number(middle(figure))} ({spread(figure)})" if len(figure.rounds) > 1 else number(middle(figure))
 
 
 def compared(figures: Sequence[Figure]) -> list[str]:
@@ -148,7 +169,9 @@ def compared(figures: Sequence[Figure]) -> list[str]:
 
 
 def name_of(figure: Figure) -> str:
-    return f"{figure.figure}, {figure.unit}" if figure.unit and figure.unit != figure.figure else figure.figure
+    words = re.split(r"[\s,:]+", figure.figure)
+    said = not figure.unit or figure.unit in words or (figure.unit == "/s" and words[0].endswith("/s"))
+    return figure.figure if said else f"{figure.figure}, {figure.unit}"
 
 
 def not_measured(found: Found) -> list[str]:

@@ -8,7 +8,7 @@ from benchmarks.speed.results import Curve, Figure, Machine, Part, Ran, Result
 
 OURS = ("ours", "gretchen")
 HIGHER = ("/s", "/s a core")  # units of which more is better
-LOWER = ("ms", "s", "us", "µs", "MB", "MiB", "GB", "bytes", "CPU s")
+LOWER = ("ms", "s", "us", "µs", "MB", "MiB", "GB", "bytes")
 """Units of which less is better; of any other no ratio is told."""
 
 
