@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from models.artifact import Artifact, load_artifact
@@ -9,7 +10,7 @@ from models.engines import Engine
 from models.engines.encoder import Encoder
 from models.engines.onnx import OnnxEngine
 from models.engines.reader import Reader
-from models.errors import ArtifactError
+from models.errors import ArtifactError, SettingsError
 from streams.chat.recognize import INTENT
 from streams.news.score import ENTITY_SENTIMENT, SENTIMENT, TOPIC
 from streams.records import SENTIMENTS
@@ -34,21 +35,46 @@ class Intents(NamedTuple):
 
 
 def load_news(settings: Settings) -> Engine:
-    """Raises ArtifactError."""
+    """Raises ArtifactError, SettingsError."""
     artifact = load_artifact(settings.news_model)
     check_heads(artifact, NEWS_HEADS)
-    return OnnxEngine(artifact, settings.engine_threads)
+    return engine_of(artifact, settings)
 
 
 def load_intents(settings: Settings) -> Intents:
-    """Raises ArtifactError."""
+    """Raises ArtifactError, SettingsError."""
     artifact = load_artifact(settings.intents_model)
     check_heads(artifact, INTENTS_HEADS)
     if artifact.config.abstain is None:
         raise ArtifactError(
             f"{artifact.path} has no threshold to abstain below; export it from a task with abstain_on = {INTENT!r}"
         )
-    return Intents(OnnxEngine(artifact, settings.engine_threads), artifact.config.abstain.threshold)
+    return Intents(engine_of(artifact, settings), artifact.config.abstain.threshold)
+
+
+def engine_of(artifact: Artifact, settings: Settings) -> Engine:
+    """A classifier on the device of the settings. Raises ArtifactError; SettingsError where it can't be used."""
+    if settings.device == "cpu":
+        return OnnxEngine(artifact, settings.engine_threads)
+    engine: Engine = gpu().TorchEngine(artifact, settings.device)
+    return engine
+
+
+def device_of(settings: Settings) -> str:
+    """What the news and intents models run on, in words. Raises SettingsError where it can't be used."""
+    return "the CPU" if settings.device == "cpu" else str(gpu().Gpu.of(settings.device))
+
+
+def gpu() -> ModuleType:
+    """The module of the other engine, imported only where it is asked for: torch is no part of serving on a CPU."""
+    try:
+        from models.engines import gpu
+    except ImportError as error:
+        raise SettingsError(
+            f"GRETCHEN_DEVICE asks for a GPU, and torch and onnx can't be imported: {error}; pip install"
+            " 'gretchen[gpu]', or set GRETCHEN_DEVICE=cpu"
+        ) from None
+    return gpu
 
 
 def load_reader(settings: Settings) -> Reader | None:

@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     templates: Path = PACKAGE / "chat" / "templates"
     watchlist: Path = PACKAGE / "news" / "watchlist.csv"
     engine_threads: Annotated[int, Meta(ge=0)] = 0  # 0: one a core, at most 4
+    device: str = "cpu"  # of the news and intents models: cpu | cuda, which wants the [gpu] extra
     # batches
     batch_records: Positive = 256
     batch_tokens: Positive = 4096
@@ -107,6 +108,7 @@ CHOICES = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     "table_store": ("rocksdb", "memory"),
+    "device": ("cpu", "cuda"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 

@@ -45,12 +45,24 @@ def kafka_settings(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> S
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where skips are failures, tests of data that is not in the repository are left out, visibly, as deselected."""
+    """Where skips are failures, tests of data that is not in the repository, and of a GPU where there is none, are left
+    out, visibly, as deselected.
+    """
     if FORBID_SKIPS:
-        left_out = [item for item in items if item.get_closest_marker("shared_data")]
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("shared_data") or (item.get_closest_marker("cuda") and not has_gpu())
+        ]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
+
+
+def has_gpu() -> bool:
+    import torch  # asked of tests of a GPU alone, whose modules have imported it
+
+    return bool(torch.cuda.is_available())
 
 
 @pytest.hookimpl(wrapper=True)

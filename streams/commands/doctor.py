@@ -39,6 +39,7 @@ def findings() -> Iterator[Finding]:
     checks: list[tuple[str, Check]] = [
         ("data dir", lambda: local.check_data_dir(settings)),
         ("models", lambda: local.check_models(settings)),
+        ("device", lambda: local.check_device(settings)),
         ("watchlist", lambda: local.check_watchlist(settings)),
         ("rules", lambda: local.check_rules(settings)),
         ("ports", lambda: local.check_ports(settings)),

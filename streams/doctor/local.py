@@ -121,6 +121,13 @@ def check_models(settings: Settings) -> Iterator[Finding]:
         yield ok(f"{task} model", f"{artifact.version} in {folder} is what its manifest says; heads: {heads}")
 
 
+def check_device(settings: Settings) -> Iterator[Finding]:
+    """Raises SettingsError where it can't be used."""
+    from streams.engines import device_of
+
+    yield ok("device", f"the news and intents models run on {device_of(settings)}")
+
+
 def check_watchlist(settings: Settings) -> Iterator[Finding]:
     """Raises InputError."""
     from streams.news.entities import load_watchlist

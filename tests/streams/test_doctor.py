@@ -146,6 +146,16 @@ def test_the_shipped_models_and_watchlist_are_what_they_should_be() -> None:
     assert levels(found) == ["ok", "ok", "ok"]
 
 
+def test_the_device_is_named_and_one_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = examine("device", lambda: local.check_device(Settings()), 20)
+    assert found.level == "ok" and "the CPU" in found.got
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "models.engines.gpu", raising=False)
+    monkeypatch.delattr("models.engines.gpu", raising=False)
+    (found,) = examine("device", lambda: local.check_device(Settings(device="cuda")), 20)
+    assert found.level == "error" and found.exit_code == 3 and "gretchen[gpu]" in found.got
+
+
 def test_a_model_that_is_not_there_ends_in_its_own_exit_code(tmp_path: Path) -> None:
     found = examine("models", lambda: local.check_models(Settings(news_model=tmp_path)), 20)
     assert levels(found) == ["error"] and found[0].exit_code == 5

@@ -1,5 +1,6 @@
 """The shipped models as the app loads them: what they must be, and models of another shape refused in one line."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,9 +9,9 @@ import pytest
 
 from models.artifact import Artifact, HeadConfig, load_artifact
 from models.engines import Request
-from models.errors import ArtifactError
+from models.errors import ArtifactError, SettingsError
 from streams.chat.templates import load_templates
-from streams.engines import INTENTS_HEADS, NEWS_HEADS, check_heads, load_intents, load_news
+from streams.engines import INTENTS_HEADS, NEWS_HEADS, check_heads, device_of, load_intents, load_news
 from streams.records import SENTIMENTS
 from streams.settings import Settings
 
@@ -68,3 +69,22 @@ def test_a_news_model_of_another_shape_is_refused(
 def test_a_news_model_in_the_place_of_the_intents_model_is_refused() -> None:
     with pytest.raises(ArtifactError, match=r"the app expects intent; .*GRETCHEN_INTENTS_MODEL"):
         check_heads(load_artifact(SETTINGS.news_model), INTENTS_HEADS)
+
+
+def test_a_gpu_without_the_packages_for_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "models.engines.gpu", raising=False)
+    monkeypatch.delattr("models.engines.gpu", raising=False)
+    assert device_of(SETTINGS) == "the CPU"
+    for ask in (device_of, load_news, load_intents):
+        with pytest.raises(SettingsError, match=r"pip install 'gretchen\[gpu\]', or set GRETCHEN_DEVICE=cpu"):
+            ask(Settings(device="cuda"))
+
+
+def test_a_gpu_that_is_not_there_is_a_setting_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="asking for a GPU wants the [train] or [gpu] extra")
+    pytest.importorskip("onnx", reason="asking for a GPU wants the [train] or [gpu] extra")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for ask in (device_of, load_news, load_intents):
+        with pytest.raises(SettingsError, match="finds no CUDA device here"):
+            ask(Settings(device="cuda"))
