@@ -43,8 +43,8 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("limit", 20, 3),
-    Stage("engine", 180, 25, ("torch", "transformers", "openvino")),
+    Stage("limit", 20, 5, ("onnx",)),
+    Stage("engine", 180, 25, ("torch", "transformers", "openvino", "nncf")),
     Stage("profile", 40, 5),
     Stage("reader", 60, 8, ("torch", "transformers")),
     Stage("stream", 200, 25, ("torch", "transformers", "confluent_kafka", "quixstreams")),

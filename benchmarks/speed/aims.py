@@ -69,6 +69,16 @@ def below(part: Part, figure: str, most: float) -> Judge:
     return judge
 
 
+def above(part: Part, figure: str, least: float) -> Judge:
+    """Likewise."""
+
+    def judge(found: Found) -> Verdict | None:
+        one = found.figure(part, "ours", figure)
+        return None if one is None else Verdict(f"{number(middle(one))} {one.unit}".strip(), middle(one) >= least)
+
+    return judge
+
+
 def in_batches(found: Found) -> Verdict | None:
     """At half load, records at random: percentiles in times of a batch."""
     measured = [waited(found, name, "50%") for name in ("p50", "p99", "time of a batch")]
@@ -134,10 +144,7 @@ AIMS = (
     Aim("engine against a BERT-base pipeline", "≥ 100×", times_of("engine", "texts/s", "BERT-base pipeline", 100)),
     Aim("engine against a MiniLM pipeline", "≥ 15×", times_of("engine", "texts/s", "MiniLM pipeline", 15)),
     Aim("engine against OpenVINO int8, the same weights", "≥ 2×", times_of("engine", "texts/s", "OpenVINO int8", 2)),
-    Aim(
-        "engine against the int8 products of its own shapes", "≥ 55%",
-        share_of(("engine", "ours", "texts/s"), ("limit", "", "texts/s"), 0.55),
-    ),
+    Aim("engine against the int8 products of its own shapes", "≥ 55%", above("limit", "share of the limit", 55)),
     Aim(
         "end to end, tables and alerts too, against the engine alone on the same cores", "≥ 90%",
         share_of(("stream", "ours", DOWNSTREAM), ("stream", "engine alone", "records/s"), 0.9),
