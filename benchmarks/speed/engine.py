@@ -14,6 +14,7 @@ from benchmarks.speed import weights
 from benchmarks.speed.contenders import Contender, Measured, Texts, choose, onnxruntimes, openvinos, ours, pipelines
 from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.texts import headlines, source
+from benchmarks.speed.zoo import HEAD, labels_of, shipped
 from models.artifact import Artifact
 from models.cores import engine_threads
 from models.errors import GretchenError
@@ -29,7 +30,7 @@ TRIED, TRIED_SLOW = 160, 24  # texts by which settings are chosen
 def run(plan: Plan, write: Write) -> None:
     """Raises GretchenError for a contender whose labels are others than ours."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # as the worker has it: threads are the engine's
-    artifact, threads = weights.shipped("news"), engine_threads()
+    artifact, threads = shipped("news"), engine_threads()
     count = len(headlines(plan))
     known = headlines(plan, count + (16 if plan.smoke else CALIBRATION_TEXTS))
     texts, calibration = known[:count], known[count:]
@@ -51,9 +52,9 @@ def enter(
     plan: Plan, artifact: Artifact, threads: int, texts: Texts, calibration: Texts, folder: Path
 ) -> Iterator[Measured]:
     """Ours first, then every peer in the settings that are fastest for it here."""
-    labels, batches = weights.labels_of(artifact), BATCHES[-1:] if plan.smoke else BATCHES
+    labels, batches = labels_of(artifact), BATCHES[-1:] if plan.smoke else BATCHES
     tried, few = texts[: 32 if plan.smoke else TRIED], texts[: 2 if plan.smoke else TRIED_SLOW]
-    yield choose([ours(artifact, threads, weights.HEAD)], tried)
+    yield choose([ours(artifact, threads, HEAD)], tried)
     model, tokenizer = weights.text_model(artifact), weights.transformers_tokenizer(artifact)
     yield choose(pipelines("MiniLM pipeline", model, tokenizer, threads, batches), tried)
     yield choose(

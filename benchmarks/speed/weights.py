@@ -26,13 +26,11 @@ from transformers import (
 from transformers import logging as transformers_logging
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from models.artifact import Artifact, load_artifact
+from benchmarks.speed.zoo import HEAD, labels_of
+from models.artifact import Artifact
 from models.engines.onnx import tokenizer_of
-from models.errors import InputError
 from models.unpack import unpack
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-HEAD = "sentiment"  # the one that all contenders compute
 OPSET = 17
 
 
@@ -68,10 +66,6 @@ class Exported(torch.nn.Module):  # type: ignore[misc]
         return out.logits if "logits" in out else torch.stack((out.start_logits, out.end_logits), -1)
 
 
-def shipped(name: str) -> Artifact:
-    return load_artifact(ZOO / name)
-
-
 def text_model(artifact: Artifact) -> SpanlessClassifier:
     """The encoder with its text head HEAD. Raises ArtifactError, InputError."""
     labels = labels_of(artifact)
@@ -93,13 +87,6 @@ def base_model(artifact: Artifact) -> BertForSequenceClassification:
     torch.manual_seed(0)
     labels = labels_of(artifact)
     return BertForSequenceClassification(BertConfig(id2label=dict(enumerate(labels)), num_labels=len(labels))).eval()
-
-
-def labels_of(artifact: Artifact) -> tuple[str, ...]:
-    head = artifact.config.heads.get(HEAD)
-    if head is None or head.on != "text":
-        raise InputError(f"{artifact.path} has no head {HEAD!r} on texts, which the contenders are measured by")
-    return head.labels
 
 
 def bert_config(config: Mapping[str, Any], artifact: Artifact, labels: tuple[str, ...]) -> BertConfig:
