@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +30,7 @@ from streams.settings import Settings
 
 RUN = "in the session"
 IN_PYTHON = {"arrays": "building arrays", "softmax": "softmax"}  # functions that the engine calls by these names
+Seconds = defaultdict[str, float]
 LEAST_PERCENT = 0.5  # less is told as one
 SETS = {"sentfin": "SEntFiN headlines", "tfns_sentiment": "tweets (sentiment)", "tfns_topic": "tweets (topics)"}
 
@@ -49,9 +50,9 @@ def run(plan: Plan, write: Write) -> None:
         write(figure)
 
 
-def spent(artifact: Artifact, texts: Texts) -> Counter[str]:
+def spent(artifact: Artifact, texts: Texts) -> Seconds:
     """Seconds by what they were spent on, which together are all that the texts took."""
-    spent_s: Counter[str] = Counter()
+    spent_s: Seconds = defaultdict(float)
     inferring_s = 0.0
     with TemporaryDirectory() as folder, watched(Path(folder), spent_s) as sessions:
         engine, chunk = engine_module.OnnxEngine(artifact, 1), Settings().batch_records
@@ -65,13 +66,13 @@ def spent(artifact: Artifact, texts: Texts) -> Counter[str]:
         kernels_s = kernels(Path(session.end_profiling()) for session in sessions)
     running_s = spent_s.pop(RUN)
     in_python_s = sum(spent_s[name] for name in IN_PYTHON.values())
-    spent_s["ONNX Runtime between its kernels"] = running_s - kernels_s.total()
+    spent_s["ONNX Runtime between its kernels"] = running_s - sum(kernels_s.values())
     spent_s["Python around the session"] = inferring_s - running_s - in_python_s
-    return spent_s + kernels_s
+    return spent_s | kernels_s
 
 
 @contextmanager
-def watched(folder: Path, spent_s: Counter[str]) -> Iterator[list[ort.InferenceSession]]:
+def watched(folder: Path, spent_s: Seconds) -> Iterator[list[ort.InferenceSession]]:
     """Meanwhile sessions that are made, with whatever options, profile themselves, and what they and IN_PYTHON take is
     added up.
     """
@@ -98,7 +99,7 @@ def watched(folder: Path, spent_s: Counter[str]) -> Iterator[list[ort.InferenceS
         yield sessions
 
 
-def timed(function: Callable[..., Any], name: str, spent_s: Counter[str]) -> Callable[..., Any]:
+def timed(function: Callable[..., Any], name: str, spent_s: Seconds) -> Callable[..., Any]:
     def wrapped(*given: Any, **options: Any) -> Any:
         began_s = time.perf_counter()
         try:
@@ -109,9 +110,9 @@ def timed(function: Callable[..., Any], name: str, spent_s: Counter[str]) -> Cal
     return wrapped
 
 
-def kernels(profiles: Iterable[Path]) -> Counter[str]:
+def kernels(profiles: Iterable[Path]) -> Seconds:
     """Seconds by type of node, out of ONNX Runtime's own profiles."""
-    found: Counter[str] = Counter()
+    found: Seconds = defaultdict(float)
     for path in profiles:
         for event in json.loads(path.read_bytes()):
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
@@ -119,16 +120,16 @@ def kernels(profiles: Iterable[Path]) -> Counter[str]:
     return found
 
 
-def shares(spent_s: Counter[str]) -> dict[str, float]:
+def shares(spent_s: Seconds) -> dict[str, float]:
     """In percent; what is less than LEAST_PERCENT is together "the rest"."""
-    total = spent_s.total()
+    total = sum(spent_s.values())
     percent = {name: 100 * seconds / total for name, seconds in spent_s.items()}
     told = {name: share for name, share in percent.items() if share >= LEAST_PERCENT}
     return {**told, "the rest": sum(percent.values()) - sum(told.values())}
 
 
 def repeated(plan: Plan) -> Iterator[Figure]:
-    """Of each set at hand, what share of its texts came before, letter by letter and but for links, case and punctuation."""
+    """Of each set at hand, the share of texts that came before: as they are, and but for what `normalize` drops."""
     for name, told in SETS.items():
         texts = texts_of(name, plan.data)
         for figure, key in (("repeated exactly", str), ("repeated but for links, case and punctuation", normalize)):
