@@ -48,6 +48,7 @@ class Feeder:
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
+                "log_level": 2,  # what matters is raised
                 "enable.idempotence": True,
                 "linger.ms": 1,
                 "partitioner": "murmur2_random",

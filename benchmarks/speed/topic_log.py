@@ -33,6 +33,7 @@ class TopicLog:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
+                "log_level": 2,  # what matters is raised
                 "group.id": "none",  # librdkafka demands one; it is never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
