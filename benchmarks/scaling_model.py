@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.scaling_simulations import followed, shares
 from benchmarks.speed.results import read
 from benchmarks.speed.tables import Found, find, middle, number, table
+from streams.settings import Settings
 
 RATES = (10_000, 100_000, 1_000_000)
 WINDOWS, GROUPS = "windows-changelog", "groups-changelog"
@@ -81,7 +82,7 @@ class Way:
     mirrors: int | None = None
 
 
-SHIPPED = Way("as shipped", 0.02, 256)
+SHIPPED = Way("as shipped", Settings().linger_ms / 1000, Settings().batch_records)
 OTHER = Way("entities' states written once a second, live tables in two workers", 1.0, 100_000, 2)
 
 
@@ -239,6 +240,34 @@ def rates_table(spent: Costs, way: Way, assumed: Assumed) -> list[str]:
     return table(header, ((what, *(told(each) for each in wanted)) for what, told in ROWS))
 
 
+def trigger(worker_per_s: float, busy: float) -> list[str]:
+    """KEDA's object with the numbers of a worker that scores so much."""
+    return f"""```yaml
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {{name: gretchen-worker}}
+spec:
+  scaleTargetRef: {{kind: StatefulSet, name: gretchen-worker}}
+  minReplicaCount: 2
+  maxReplicaCount: 64   # at most GRETCHEN_PARTITIONS
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior: {{scaleDown: {{stabilizationWindowSeconds: 1800}}}}
+  triggers:
+    - type: prometheus
+      metadata:
+        serverAddress: http://prometheus:9090
+        query: sum(rate(kafka_server_brokertopicmetrics_messagesin_total{{topic="news"}}[1m]))
+        threshold: "{busy * worker_per_s:.0f}"   # {busy:.0%} of what one worker scores a second
+    - type: kafka
+      metadata:
+        bootstrapServers: kafka:9092
+        consumerGroup: gretchen
+        topic: news
+        lagThreshold: "{5 * worker_per_s:.0f}"   # five seconds of a worker
+```""".splitlines()
+
+
 def size_told(size: float) -> str:
     for unit, name in ((TB, "TB"), (GB, "GB"), (MB, "MB")):
         if size >= unit:
@@ -260,6 +289,7 @@ def sections(found: Found, data: Path | None) -> dict[str, list[str]]:
         "shipped": rates_table(spent, SHIPPED, assumed),
         "other": rates_table(spent, OTHER, assumed),
         "keda": followed(1 / spent.worker_s),
+        "trigger": trigger(1 / spent.worker_s, assumed.busy),
     }
     return told | ({"shares": shares(data)} if data else {})
 

@@ -127,7 +127,7 @@ def day(worker_per_s: float) -> npt.NDArray[np.float64]:
 def simulate(arrived: npt.NDArray[np.float64], worker_per_s: float, rule: Rule) -> Outcome:
     """The group over the day. Workers share all work evenly; while the group changes nobody works."""
     lag, changes, worker_s, stalled_until, slow_until, slow = 0.0, 0, 0.0, 0, 0, 1.0
-    working = target = max(LEAST, math.ceil(rule.wanted(0.0, float(arrived[:60].mean()), worker_per_s)))
+    working = target = bounded(rule.wanted(0.0, float(arrived[:60].mean()), worker_per_s))
     joins: deque[tuple[int, int]] = deque()  # (second, workers from then on)
     looks: deque[tuple[int, int]] = deque()  # what was wanted lately: of it the most holds
     done = np.empty(len(arrived))
@@ -136,7 +136,7 @@ def simulate(arrived: npt.NDArray[np.float64], worker_per_s: float, rule: Rule) 
             recent = float(arrived[max(0, at - 60) : at].mean()) if at else float(news)
             wanted = rule.wanted(lag, recent, worker_per_s)
             near = abs(wanted / target - 1) <= TOLERANCE
-            looks.append((at, target if near else min(MOST, max(LEAST, math.ceil(wanted)))))
+            looks.append((at, target if near else bounded(wanted)))
             while looks[0][0] < at - rule.calm_s:
                 looks.popleft()
             new = min(max(each for _, each in looks), max(2 * target, target + 4))  # its default pace upward
@@ -156,6 +156,10 @@ def simulate(arrived: npt.NDArray[np.float64], worker_per_s: float, rule: Rule) 
         lag += news - done[at]
         worker_s += max(working, target)
     return outcome(arrived, done, changes, worker_s / 3600)
+
+
+def bounded(wanted: float) -> int:
+    return min(MOST, max(LEAST, math.ceil(wanted)))
 
 
 def outcome(
