@@ -33,11 +33,12 @@ SOFT = "soft."  # before the head's name: a target that the teachers answered
 @dataclass(frozen=True, slots=True)
 class Softness:
     """The temperature of both sides; how much the teachers count against the labels, in (0, 1]; which heads they are
-    asked about, if not all."""
+    asked about, if not all; whether only of texts that have a label of the head, or none at all."""
 
     temperature: float = 2.0
     share: float = 0.7
     heads: tuple[str, ...] = ()
+    labelled: bool = False
 
 
 def distil(
@@ -96,9 +97,10 @@ class Distilling(Classifying):
     ) -> None:  # fmt: skip
         super().__init__(task, corpus, base, student, training)
         self._softness, self._models, self._around, self._kept = softness, models, around, run / "soft.safetensors"
+        self._precision = training.precision
         examples = [*corpus.examples["train"], *unlabelled]
         asked = {name: head for name, head in task.heads.items() if name in (softness.heads or task.heads)}
-        self._asked, self._counts = teachers.questions(examples, asked)
+        self._asked, self._counts = teachers.questions(examples, asked, labelled=softness.labelled)
         both = [
             replace(one, targets=(*one.targets, *(t._replace(head=SOFT + t.head) for t in asked.targets)))
             for one, asked in zip(examples, self._asked, strict=True)
@@ -144,7 +146,7 @@ class Distilling(Classifying):
         self._around.say(f"asking {len(self._models)} teachers about {len(self._asked)} texts")
         said = teachers.answers(
             self._models, self._task, self._asked, self._counts, self._softness.temperature, self._around.device,
-            self._progress,
+            self._progress, self._precision,
         )  # fmt: skip
         for head, table in said.items():
             if not table.any():

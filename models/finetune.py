@@ -108,7 +108,7 @@ def predict(
         for head, rows in batch.rows.items():
             for b, k, label, weight in rows:
                 if weight == 1.0 or label == OUTLIER:
-                    logits.setdefault(head, []).append(out[head][b, k].cpu().numpy())
+                    logits.setdefault(head, []).append(out[head][b, k].float().cpu().numpy())
                     labels.setdefault(head, []).append(label)
     return {head: (np.array(logits[head]), np.array(labels[head])) for head in logits}
 

@@ -21,6 +21,7 @@ from models.engines.onnx import OnnxEngine
 from models.errors import InputError
 from models.evaluate import aligned, score
 from models.finetune import pad_of, predict
+from models.loop import autocast
 from models.metrics import softmax
 from models.tasks import Head, Task
 
@@ -43,8 +44,11 @@ def is_artifact(model: Path) -> bool:
     return (model / MANIFEST).exists()
 
 
-def questions(examples: Iterable[Example], heads: Mapping[str, Head]) -> tuple[list[Example], dict[str, int]]:
-    """Each text with a target for every head on texts, and on each of its spans for every head on spans.
+def questions(
+    examples: Iterable[Example], heads: Mapping[str, Head], *, labelled: bool = False
+) -> tuple[list[Example], dict[str, int]]:
+    """Each text with a target for every head on texts, and on each of its spans for every head on spans; if `labelled`,
+    only for heads that it has a label of, and for all where it has no label at all.
 
     A target's label is its number within the head; the second value is how many there are.
     """
@@ -53,7 +57,10 @@ def questions(examples: Iterable[Example], heads: Mapping[str, Head]) -> tuple[l
     for example in examples:
         spans = list(dict.fromkeys(target.span for target in example.targets if target.span))
         targets = []
+        known = {target.head for target in example.targets}
         for head in heads.values():
+            if labelled and known and head.name not in known:
+                continue
             for span in spans if head.on == "span" else [None]:
                 targets.append(Target(head.name, counts[head.name], 1.0, span))
                 counts[head.name] += 1
@@ -64,6 +71,7 @@ def questions(examples: Iterable[Example], heads: Mapping[str, Head]) -> tuple[l
 def answers(
     models: Sequence[Path], task: Task, asked: Sequence[Example], counts: Mapping[str, int], temperature: float,
     device: str = "cpu", progress: Callable[[int, int, str], None] = lambda done, total, word: None,
+    precision: str = "float32",
 ) -> dict[str, Floats]:  # fmt: skip
     """Head -> probabilities [its targets, labels] at this temperature; a row that no teacher answered is all zero.
 
@@ -72,7 +80,7 @@ def answers(
     sums = {name: np.zeros((count, len(task.heads[name].labels)), np.float64) for name, count in counts.items()}
     voices = {name: np.zeros(count) for name, count in counts.items()}
     for n, model in enumerate(models):
-        teach = _served(model, task) if is_artifact(model) else _trained(model, task, device)
+        teach = _served(model, task) if is_artifact(model) else _trained(model, task, device, precision)
         for start in range(0, len(asked), CHUNK):
             for head, (logits, numbers) in teach(asked[start : start + CHUNK]).items():
                 sums[head][numbers] += softmax(logits, temperature)
@@ -94,7 +102,7 @@ def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float)
     return digest.hexdigest()
 
 
-def _trained(model: Path, task: Task, device: str) -> Teach:
+def _trained(model: Path, task: Task, device: str, precision: str) -> Teach:
     tokenizer = read_tokenizer(model)
     pad_id = pad_of(tokenizer, model)
     heads = network.heads_in(model, task.heads)
@@ -102,8 +110,9 @@ def _trained(model: Path, task: Task, device: str) -> Teach:
 
     def teach(asked: Sequence[Example]) -> Answered:
         known = [replace(one, targets=tuple(t for t in one.targets if t.head in heads)) for one in asked]
-        said: Answered = predict(own, tokenize(known, tokenizer, task.max_tokens), pad_id, task.text_pooling)
-        return said
+        with autocast(device, precision):
+            said: Answered = predict(own, tokenize(known, tokenizer, task.max_tokens), pad_id, task.text_pooling)
+        return {head: (logits.astype(np.float32), numbers) for head, (logits, numbers) in said.items()}
 
     return teach
 

@@ -138,6 +138,15 @@ def test_several_teachers_are_meaned_and_an_artifact_says_what_its_run_does(made
     assert counts["named"] > counts["mood"] == 20
 
 
+def test_teachers_may_be_asked_only_about_what_has_a_label_or_none_at_all(made: Made) -> None:
+    mood, named, bare = Target("mood", 0, 1.0), Target("named", 1, 1.0, (0, 4)), ()
+    examples = [Example("acme rises", targets, "x") for targets in ((mood,), (named,), bare)]
+    asked, counts = teachers.questions(examples, made.task.heads, labelled=True)
+    assert [[target.head for target in each.targets] for each in asked] == [["mood"], ["named"], ["mood"]]
+    assert counts == {"mood": 2, "named": 1}
+    assert teachers.questions(examples, made.task.heads)[1] == {"mood": 3, "named": 1}
+
+
 def test_a_teacher_of_another_architecture_and_of_one_head_is_asked_about_that_head(made: Made, tmp_path: Path) -> None:
     config = transformers.MPNetConfig(
         vocab_size=120, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,

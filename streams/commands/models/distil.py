@@ -40,6 +40,10 @@ PATH = click.Path(path_type=Path)
     "--soft-head", "soft_heads", multiple=True, metavar="HEAD",
     help="Ask the teachers about this head only; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--soft-labelled", is_flag=True,
+    help="Ask about a head only of texts with a label of it, and of unlabelled ones: large teachers are slow.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out.")
 @training_options
 @surroundings_options
@@ -51,7 +55,7 @@ PATH = click.Path(path_type=Path)
 def command(
     task: str, teachers: tuple[Path, ...], layers: int | None, base: str | None, data: Path, out: Path,
     unlabelled: tuple[Path, ...], column: str, encoding: str, temperature: float, soft_share: float,
-    soft_heads: tuple[str, ...], resume: bool,
+    soft_heads: tuple[str, ...], soft_labelled: bool, resume: bool,
     weighted: tuple[str, ...], threads: int | None, device: str, track: tuple[str, ...], without_pairs: bool,
     shares: tuple[str, ...], doubted: Path | None, **options: Any,
 ) -> None:  # fmt: skip
@@ -84,6 +88,6 @@ def command(
     with surroundings(threads, device, track) as around:
         best = distil(
             declared, corpus, found.texts, models, directory_of(base) if base else runs[0], layers, out, training,
-            Softness(temperature, soft_share, soft_heads), around, resume=resume,
+            Softness(temperature, soft_share, soft_heads, soft_labelled), around, resume=resume,
         )  # fmt: skip
     click.echo(f"{out}/best: epoch {best['epoch']}, dev {json.dumps(best['dev'])}")
