@@ -37,7 +37,9 @@ from streams.watching import Lives, Told, alert_batch, entity_told, group_told, 
 if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
 
-Step = Callable[[Batch], Awaitable[None]]
+Tell = Callable[[], Awaitable[None]]
+"""What a step leaves to be done for its batch: after that of the batch before, while the next batch is at work."""
+Step = Callable[[Batch], Awaitable[Tell | None]]
 
 GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, whose states are written once a batch
 QUESTIONS = 16  # of a batch: each may be read in documents, and a rebalance or SIGTERM waits for the batch at work
@@ -133,12 +135,27 @@ def agent_of(app: ExactApp, name: str, work: Work) -> Callable[[Any], Awaitable[
     """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
     weight = app.settings.batch_tokens
 
+    async def told(tell: Tell) -> None:
+        try:
+            await tell()
+        except Exception as error:  # noqa: BLE001 - the same boundary as the agent's
+            app.fail_stop(f"{name}: {error!r}")
+        finally:
+            app.fence.work(-1)
+
     async def agent(stream: Any) -> None:
+        before: asyncio.Task[None] | None = None
         try:
             while not work.may_begin():
                 await asyncio.sleep(LOOK_S)
             async for batch in batches(stream, work.records, weight, work.weigh, work.linger_s):
-                await work.step(batch)
+                tell = await work.step(batch)
+                if before is not None:
+                    await before
+                    before = None
+                if tell is not None:
+                    app.fence.work(+1)  # a rebalance waits for it, too
+                    before = asyncio.create_task(told(tell))
         except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
             app.fail_stop(f"{name}: {error!r}")
 

@@ -116,11 +116,14 @@ async def batches(
             weight = await take(await channel.__anext__(), events)
             deadline = loop.time() + linger_s
             while len(events) < records and weight < weight_limit:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        event = queue.get_nowait() if not queue.empty() else await queue.get()
-                except TimeoutError:
-                    break
+                if queue.empty():  # a timeout for each event would cost more than the event
+                    try:
+                        async with asyncio.timeout_at(deadline):
+                            event = await queue.get()
+                    except TimeoutError:
+                        break
+                else:
+                    event = queue.get_nowait()
                 weight += await take(event, events)
             generation = app.consumer_generation_id
             events = [event for event in events if event.message.generation_id == generation]

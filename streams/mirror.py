@@ -29,6 +29,7 @@ from streams.settings import Settings
 from streams.topics import ALERTS, DOCUMENTS
 
 POLL_S = 0.2  # how long a stop may have to wait
+GATHER_S = 0.1  # between polls: of a key that is written again and again, only the last of a poll is looked at
 PROBE_S = 2.0  # how often topics that are missing are looked for
 LONGEST_WAIT_S = 5.0
 BOOTSTRAP_S = 3.0
@@ -130,6 +131,7 @@ class Mirror:
                     self._stopping.wait(POLL_S)
                 if all(self._next[place] >= end for place, end in self._live_from.items()):
                     self._caught_up.set()
+                    self._stopping.wait(GATHER_S)
         finally:
             consumer.close(autocommit=False, timeout_ms=int(1000 * CLOSE_S))
 

@@ -1,5 +1,6 @@
 """A worker's process: topics, endpoints, agents, until SIGTERM or Ctrl-C."""
 
+import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from streams.mirror import Mirror
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+
+GARBAGE = (10_000, 20, 50)  # objects, and turns, between looks for cycles: the stream's own objects are freed without
 
 
 def run_worker(
@@ -48,6 +51,9 @@ def run_worker(
     serve_endpoints(registry, ready, settings.metrics_host, settings.metrics_port, "GRETCHEN_METRICS_PORT")
     LagWatch(settings, lag_gauge(registry))
     logging.getLogger("kafka").setLevel(logging.WARNING)  # the lag's look every few seconds is no news
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: a look for cycles need not walk through it
+    gc.set_threshold(*GARBAGE)
     worker = faust.Worker(app, loglevel=settings.log_level, quiet=True)
     code = 0
     with ExitStack() as open_:

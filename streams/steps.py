@@ -1,6 +1,6 @@
 """The news model's shell: take a batch, ask the engine, decide by pure functions, publish, acknowledge."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from models.engines import Request
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 async def score_batch(
     desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", sectors: Mapping[str, str], batch: Batch
-) -> None:
-    """news -> scored-news, entity-sentiments, group-sentiments. `sectors`: entity -> sector."""
+) -> Callable[[], Awaitable[None]]:
+    """news -> scored-news, entity-sentiments, group-sentiments. `sectors`: entity -> sector.
+
+    What it returns publishes and acknowledges: scoring knows no state, so the engine need not wait for Kafka.
+    """
     agent, outputs, taken, all_scored = "score_news", list[Output](), [], list[ScoredNews]()
     for event in batch.events:
         message = event.message
@@ -55,5 +58,9 @@ async def score_batch(
     outputs += [
         output(desk.settings, GROUP_SENTIMENTS, each.group, each) for each in group_sentiments(all_scored, sectors)
     ]
-    await desk.publish(agent, outputs)
-    desk.finish(agent, NEWS, batch)
+
+    async def tell() -> None:
+        await desk.publish(agent, outputs)
+        desk.finish(agent, NEWS, batch)
+
+    return tell

@@ -19,7 +19,7 @@ DIGITS = 4
 
 def named(labels: Sequence[str], row: npt.NDArray[np.float32]) -> dict[str, float]:
     """Label -> probability, rounded for the wire."""
-    return {label: round(float(p), DIGITS) for label, p in zip(labels, row, strict=True)}
+    return {label: round(p, DIGITS) for label, p in zip(labels, row.tolist(), strict=True)}
 
 
 def top(probabilities: Mapping[str, float]) -> str:
