@@ -11,8 +11,9 @@ comma  := ,
 EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)track)
 PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
 
-BENCHED := demo,dev,bench$(if $(TRAIN),$(comma)train)
-BENCH   ?=
+BENCHED    := demo,dev,bench$(if $(TRAIN),$(comma)train)
+BENCH      ?=
+BENCH_INTO := --out build/bench --report benchmarks/RESULTS.md --images docs/images --readme README.md
 
 .PHONY: demo test unit check format bench bench-smoke bench-soak clean help
 help: ## show this list
@@ -38,13 +39,13 @@ format: $(VENV)/test ## format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/bench ## how fast it is, beside others, on this machine: 15 minutes; BENCH="--only engine"
-	$(BIN)/python -m benchmarks.speed --out build/bench --report benchmarks/RESULTS.md --images docs/images $(BENCH)
+	$(BIN)/python -m benchmarks.speed $(BENCH_INTO) $(BENCH)
 
 bench-smoke: $(VENV)/bench ## the same on tiny counts: it runs, and all give equal outputs
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(BIN)/python -m benchmarks.speed --smoke --out "$$folder" $(BENCH)
 
 bench-soak: $(VENV)/bench ## a million records, beside what make bench has measured before
-	$(BIN)/python -m benchmarks.speed --only soak --out build/bench --report benchmarks/RESULTS.md --images docs/images $(BENCH)
+	$(BIN)/python -m benchmarks.speed --only soak $(BENCH_INTO) $(BENCH)
 
 clean: ## remove what make made here
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,15 +10,15 @@ What is assumed rather than measured stands in `Assumed`, and in the first table
 
 import argparse
 import math
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.scaling_simulations import followed, shares
+from benchmarks.speed.markers import filled, marked
 from benchmarks.speed.results import read
 from benchmarks.speed.tables import Found, find, middle, number, table
 from streams.settings import Settings
@@ -292,23 +292,6 @@ def sections(found: Found, data: Path | None) -> dict[str, list[str]]:
         "trigger": trigger(1 / spent.worker_s, assumed.busy),
     }
     return told | ({"shares": shares(data)} if data else {})
-
-
-def marked(text: str) -> dict[str, str]:
-    """What lies between the markers of a document, by name."""
-    return {m["name"]: m["body"].strip() for m in MARKED.finditer(text)}
-
-
-MARKED = re.compile(r"<!-- scaling:(?P<name>\w+) -->\n(?P<body>.*?)<!-- /scaling -->", re.DOTALL)
-
-
-def filled(text: str, told: Mapping[str, Sequence[str]]) -> str:
-    def put(match: re.Match[str]) -> str:
-        lines = told.get(match["name"])
-        body = match["body"] if lines is None else "\n".join([*lines, ""])
-        return f"<!-- scaling:{match['name']} -->\n{body}<!-- /scaling -->"
-
-    return MARKED.sub(put, text)
 
 
 def main() -> Iterator[str]:

@@ -93,13 +93,13 @@ def test_a_document_is_filled_between_its_markers_and_checked(tmp_path: Path, mo
     results, document = tmp_path / "results.jsonl", tmp_path / "scaling.md"
     for each in measured():
         append(results, each)
-    document.write_text("Before.\n\n<!-- scaling:keda -->\nold\n<!-- /scaling -->\n\nAfter.\n")
+    document.write_text("Before.\n\n<!-- filled:keda -->\nold\n<!-- /filled -->\n\nAfter.\n")
     with pytest.raises(SystemExit, match=r"costs, shipped, other, keda, trigger not of .*--write"):
         run(monkeypatch, results, "--check", document)
     names = ("costs", "shipped", "other", "keda", "trigger")
-    document.write_text("\n".join(f"{name}:\n<!-- scaling:{name} -->\n<!-- /scaling -->\n" for name in names))
+    document.write_text("\n".join(f"{name}:\n<!-- filled:{name} -->\n<!-- /filled -->\n" for name in names))
     run(monkeypatch, results, "--write", document)
-    assert "keda:\n<!-- scaling:keda -->\n1000 a second\n<!-- /scaling -->" in document.read_text()
+    assert "keda:\n<!-- filled:keda -->\n1000 a second\n<!-- /filled -->" in document.read_text()
     run(monkeypatch, results, "--check", document)
     document.write_text(document.read_text().replace("1000 a second", "2000 a second"))
     with pytest.raises(SystemExit, match="keda not of"):

@@ -167,6 +167,17 @@ def test_pictures_are_small_the_same_each_time_and_linked_from_the_report(tmp_pa
     assert {path.name: path.read_bytes() for path in images.iterdir()} == first
 
 
+def test_the_readme_gets_ours_beside_the_others_between_its_markers(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    readme = tmp_path / "README.md"
+    readme.write_text("Before.\n<!-- filled:speed -->\nold\n<!-- /filled -->\nAfter.\n")
+    write(ENGINES, tmp_path / "RESULTS.md", tmp_path / "images", readme)
+    lines = readme.read_text().splitlines()
+    assert lines[:2] + lines[-2:] == ["Before.", "<!-- filled:speed -->", "<!-- /filled -->", "After."]
+    row = "| headlines/s, the engine alone | 3,000 | BERT-base pipeline 30.0, 100×; OpenVINO int8 1,500, 2× |"
+    assert row in lines
+
+
 def test_measuring_a_part_anew_keeps_the_others(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     kept = figure("reader", "ours", "x", "/s", 1)

@@ -53,6 +53,7 @@ STAGES = (
     Stage("overload", 110, 10),
     Stage("scaling", 80, 10),
     Stage("start", 30, 10),
+    Stage("gpu", 90, 10, ("torch", "transformers")),  # seconds where there is none
     Stage("soak", 900, 15),
 )
 BY_REQUEST = ("soak",)
@@ -80,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted: what was measured so far is in", str(results))
         return 130
-    written = report.write(read(results), args.report or args.out / "RESULTS.md", args.images or args.out / "images")
+    told_in, drawn_in = args.report or args.out / "RESULTS.md", args.images or args.out / "images"
+    written = report.write(read(results), told_in, drawn_in, args.readme)
     console.print("written:", ", ".join(map(str, written)), highlight=False)
     failed = [one for one in ended if one.error]
     for one in failed:
@@ -101,6 +103,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="measure on a busy machine; the report says so")
     parser.add_argument("--report", type=Path, metavar="FILE", help="DIR/RESULTS.md unless given")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="DIR/images unless given")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="whose place for the speed is filled")
     args = parser.parse_args(arguments)
     if args.rounds is not None and args.rounds < 1:
         parser.error(f"--rounds: got {args.rounds}, wanted 1 or more")

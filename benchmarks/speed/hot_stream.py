@@ -77,9 +77,9 @@ def mention_us(texts: Sequence[str], batches: int) -> float:
         records.append(msgspec.json.encode(record))
     began_s = time.process_time()
     for value in records:
-        record = group_told(decode(value, GroupSentiments, GroupSentiments.TYPE))
-        for sighting in record.sightings:
-            fold(live, sighting, watching, record.name)
+        told_of = group_told(decode(value, GroupSentiments, GroupSentiments.TYPE))
+        for sighting in told_of.sightings:
+            fold(live, sighting, watching, told_of.name)
         encode_state(live.settled())
     took_s = time.process_time() - began_s
     if live.state.applied < batches * BATCH:

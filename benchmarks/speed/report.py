@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.speed.aims import AIMS, judged
+from benchmarks.speed.aims import AIMS, ALONE, DOWNSTREAM, judged
+from benchmarks.speed.markers import filled
 from benchmarks.speed.results import Figure, Part, Result
 from benchmarks.speed.tables import (
     Found,
@@ -47,12 +48,14 @@ SECTIONS = (
     Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),
     Section("soak", "Soak", "Many records, and what memory does.", ("memory",)),
     Section("start", "Start", "Until the first record is scored."),
+    Section("gpu", "On a GPU", "Texts in, verdicts out, both on the same one in bf16; where there is a CUDA device."),
 )
 OTHERS_MATTER = 0.05  # of the cores' time: above that a figure is not the machine's
 
 
-def write(results: Sequence[Result], report: Path, images: Path) -> list[Path]:
-    """The files written: the report first, then its pictures; pictures of an earlier run are removed."""
+def write(results: Sequence[Result], report: Path, images: Path, readme: Path | None = None) -> list[Path]:
+    """The files written: the report first, then its pictures; pictures of an earlier run are removed. `readme`'s place
+    for the speed is filled."""
     from benchmarks.speed.plots import draw
 
     found = find(results)
@@ -66,7 +69,9 @@ def write(results: Sequence[Result], report: Path, images: Path) -> list[Path]:
     report.parent.mkdir(parents=True, exist_ok=True)
     links = {name: os.path.relpath(path, report.parent) for name, path in paths.items()}
     report.write_text(render(found, links), encoding="utf-8")
-    return [report, *paths.values()]
+    if readme is not None:
+        readme.write_text(filled(readme.read_text(encoding="utf-8"), {"speed": in_short(found)}), encoding="utf-8")
+    return [report, *paths.values(), *([readme] if readme else [])]
 
 
 def render(found: Found, pictures: Mapping[str, str]) -> str:
@@ -104,6 +109,32 @@ def preface(found: Found) -> list[str]:
 def aims(found: Found) -> list[str]:
     rows = [(aim.what, aim.wanted, *judged(aim, found)) for aim in AIMS]
     return table(("what", "aim", "measured", ""), rows)
+
+
+def in_short(found: Found) -> list[str]:
+    """For the README: ours, and those beside it with how many times better ours is."""
+    rows = []
+    wanted: tuple[tuple[str, Part, str], ...] = (
+        ("headlines/s, the engine alone", "engine", "texts/s"),
+        ("news/s through Kafka, all that follows from them acknowledged", "stream", "records/s"),
+    )
+    for what, part, name in wanted:
+        ours = found.figure(part, "ours", DOWNSTREAM if part == "stream" else name)
+        others = [each for each in found.part(part) if each.figure == name and not is_ours(each.contender)]
+        if ours:
+            ranked = sorted((each for each in others if each.contender != ALONE), key=middle)
+            beside = "; ".join(
+                f"{each.contender} {number(middle(each))}, {times(ratio(ours, each))}" for each in ranked
+            )
+            rows.append((what, number(middle(ours)), beside))
+    for beginning in ("latency at half load", "start: `gretchen"):
+        (aim,) = (each for each in AIMS if each.what.startswith(beginning))
+        measured, said = judged(aim, found)
+        rows.append((aim.what, measured, f"aim {aim.wanted}: {said}" if said else ""))
+    facts = found.machine.facts if found.machine else {}
+    told = ", ".join(facts[each] for each in ("processor", "instructions", "memory") if each in facts)
+    machine = f"{facts['cores']} cores ({told})" if "cores" in facts else "an unknown machine"
+    return [*table(("what", "Gretchen", "beside it, in the same rounds"), rows), "", f"On {machine}, by `make bench`."]
 
 
 def machine(found: Found) -> list[str]:
