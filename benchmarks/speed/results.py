@@ -19,6 +19,7 @@ Part = Literal[
     "soak",
     "start",
     "costs",
+    "gpu",
 ]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
