@@ -1,16 +1,16 @@
 """The engine that serves on a GPU: the weights of the int8 graph in bfloat16, through torch.
 
-It encodes as OnnxEngine does and runs the same network without the rounding of activations. Batches are by orders of
-magnitude larger than on a CPU: a GPU computes 16,000 tokens in little more time than 500. All heads are one product,
-results of all batches are waited for once, and while the GPU computes a batch the next one is laid out.
+It encodes as OnnxEngine does and runs the same network without the rounding of activations. Batches are far larger
+than on a CPU, each of texts of one width; all heads are one product; while the GPU computes a batch the next one is
+laid out, and results are waited for once.
 
 A row does not depend on its batch-mates but for the order of sums, which differs between kernels of different shapes:
-probabilities are the same to 1e-5 in float32 (on a CPU) and to 2e-2 in bfloat16.
+the tests hold probabilities to 1e-5 in float32 on a CPU, and to 2e-2 in bfloat16 where there is a GPU.
 
 Needs torch and onnx, the [gpu] extra; nobody but streams/engines.py imports this module, and only when it is asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,13 +21,12 @@ from models.artifact import MODEL, Artifact, check_kind
 from models.batches import arrays, token_types
 from models.engines import Encoded, Prediction
 from models.engines.bert import Network
-from models.engines.onnx import OnnxEngine, tokenizer_of
+from models.engines.onnx import OnnxEngine, by_length, tokenizer_of
 from models.errors import ArtifactError, SettingsError
 from models.metrics import softmax
 from models.unpack import unpack
 
 BUDGET_TOKENS = 16_384
-SLACK_TOKENS = 16  # padding that one text may bring into a batch
 ALIGNED = 8  # widths are its multiples: what the attention kernels and tensor cores want
 
 
@@ -100,7 +99,8 @@ class TorchEngine(OnnxEngine):
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates, to the precision's tolerance."""
-        batches = list(by_length([len(each.ids) for each in encoded], self._network.places))
+        widths = [aligned(len(each.ids), self._network.places) for each in encoded]
+        batches = list(by_length(widths, BUDGET_TOKENS))  # each of one width: another is past the slack
         with torch.inference_mode():
             logits = [self._ask([encoded[n] for n in batch]) for batch in batches]
             self._gpu.wait()
@@ -144,18 +144,3 @@ class TorchEngine(OnnxEngine):
 def aligned(tokens: int, places: int) -> int:
     """A batch's width: the next multiple of ALIGNED, as far as there are position embeddings for it."""
     return max(tokens, min(-(-tokens // ALIGNED) * ALIGNED, places))
-
-
-def by_length(lengths: Sequence[int], places: int) -> Iterator[list[int]]:
-    """Indices in batches, longest first: at most BUDGET_TOKENS with padding, and little of it."""
-    batch: list[int] = []
-    width = 0
-    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
-        if batch and ((len(batch) + 1) * width > BUDGET_TOKENS or width - lengths[n] > SLACK_TOKENS):
-            yield batch
-            batch = []
-        if not batch:
-            width = aligned(lengths[n], places)
-        batch.append(n)
-    if batch:
-        yield batch
