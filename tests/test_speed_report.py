@@ -187,6 +187,19 @@ def test_measuring_a_part_anew_keeps_the_others(tmp_path: Path) -> None:
     assert read(path) == [kept, ended("reader")]
 
 
+def test_another_machine_s_figures_can_be_added_and_told(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert command.main(["--out", str(tmp_path), "--tell"]) == 2
+    rates = {"gretchen": 90, "MiniLM pipeline": 20}
+    gpus = [figure("gpu", name, "texts/s", "/s", rate, on="H9") for name, rate in rates.items()]
+    for each in (Machine({"processor": "ours"}), *ENGINES, Machine({"processor": "another"}), *gpus):
+        append(tmp_path / "results.jsonl", each)
+    assert command.main(["--out", str(tmp_path), "--tell"]) == 0
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "| processor | ours |" in text
+    assert "| GPU: against transformers in bf16 on the same one | ≥ 3× | 4.5× | reached |" in text
+
+
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str) -> list[command.Stage]:
     """A stage for each body, which is what its `run(plan, write)` does."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

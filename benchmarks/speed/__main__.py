@@ -3,6 +3,8 @@
     python -m benchmarks.speed --out DIR              # a quarter of an hour on two cores; the machine has to be quiet
     python -m benchmarks.speed --out DIR --smoke      # that all of it runs, and gives equal outputs; no figures
     python -m benchmarks.speed --out DIR --only soak  # one part; the others' results in DIR stay
+    python -m benchmarks.speed --out DIR --tell       # the report anew, of what is in DIR; lines of another machine's
+                                                      # results.jsonl may have been added, as those of the part gpu
 
 DIR gets results.jsonl, what each part printed in PART.log, RESULTS.md and its pictures (or --report, --images).
 Exit codes: 0; 1 a part failed, the others ran; 2 wrong usage, a busy machine; 130 Ctrl-C.
@@ -53,6 +55,7 @@ STAGES = (
     Stage("overload", 110, 10),
     Stage("scaling", 80, 10),
     Stage("start", 30, 10),
+    Stage("gpu", 15, 10, ("torch", "transformers")),
     Stage("gpu", 90, 10, ("torch", "transformers")),  # seconds where there is none
     Stage("soak", 900, 15),
 )
@@ -68,11 +71,13 @@ LAST_LINES = 12
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     console = Console(stderr=True)
+    results = args.out / "results.jsonl"
+    if args.tell:
+        return tell(results, args, console)
     stages = [stage for stage in STAGES if (stage.part in args.only if args.only else stage.part not in BY_REQUEST)]
     if not args.smoke and not args.force and not quiet(console):
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
-    results = args.out / "results.jsonl"
     plan = Plan(smoke=args.smoke, data=args.data, **({"rounds": args.rounds} if args.rounds else {}))
     clear(results, {stage.part for stage in stages})
     append(results, machine.look())
@@ -81,13 +86,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted: what was measured so far is in", str(results))
         return 130
-    told_in, drawn_in = args.report or args.out / "RESULTS.md", args.images or args.out / "images"
-    written = report.write(read(results), told_in, drawn_in, args.readme)
-    console.print("written:", ", ".join(map(str, written)), highlight=False)
+    tell(results, args, console)
     failed = [one for one in ended if one.error]
     for one in failed:
         console.print(f"[red]{one.part} failed:[/] {one.error}; see {args.out / one.part}.log", highlight=False)
     return 1 if failed else 0
+
+
+def tell(results: Path, args: argparse.Namespace, console: Console) -> int:
+    """Write the report of all that is known."""
+    told_in, drawn_in = args.report or args.out / "RESULTS.md", args.images or args.out / "images"
+    try:
+        known = read(results)
+    except (OSError, msgspec.DecodeError) as error:
+        console.print(f"[red]{results}:[/] {error}; wanted what a run has measured", highlight=False)
+        return 2
+    written = report.write(known, told_in, drawn_in, args.readme)
+    console.print("written:", ", ".join(map(str, written)), highlight=False)
+    return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -98,6 +114,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--smoke", action="store_true", help="tiny counts: does it run, are outputs equal")
     parser.add_argument("--only", nargs="+", choices=parts, default=[], metavar="PART", help=", ".join(parts))
+    parser.add_argument("--tell", action="store_true", help="measure nothing")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"of each measurement; {Plan().rounds} unless given")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with sentfin; where missing, the sample")
     parser.add_argument("--force", action="store_true", help="measure on a busy machine; the report says so")

@@ -48,6 +48,9 @@ SECTIONS = (
     Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),
     Section("soak", "Soak", "Many records, and what memory does.", ("memory",)),
     Section("start", "Start", "Until the first record is scored."),
+    Section(
+        "gpu", "On a GPU", "The same engine beside a transformers pipeline on the same GPU; maybe of another machine."
+    ),
     Section("gpu", "On a GPU", "Texts in, verdicts out, both on the same one in bf16; where there is a CUDA device."),
 )
 OTHERS_MATTER = 0.05  # of the cores' time: above that a figure is not the machine's
@@ -216,6 +219,10 @@ def not_measured(found: Found) -> list[str]:
         elif ran and ran.error:
             lines.append(f"- {section.title}: failed after {ran.seconds:.0f} s, {ran.error}")
         elif not found.part(section.part):
-            why = "it tells no figure" if ran else f"not run; `python -m benchmarks.speed --only {section.part}`"
+            why = (
+                f"nothing to be measured here, {section.part}.log says why"
+                if ran
+                else f"not run; `python -m benchmarks.speed --only {section.part}`"
+            )
             lines.append(f"- {section.title}: {why}.")
     return lines or ["Nothing is missing."]

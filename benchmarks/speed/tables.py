@@ -43,7 +43,7 @@ class Found:
 
 
 def find(results: Iterable[Result]) -> Found:
-    """Of several machines and endings the last: a part that was measured anew counts so."""
+    """Of several machines the first, to which others' figures were added; of several endings of a part the last."""
     merged: dict[tuple[str, str, str, str, str], Figure] = {}
     curves, machine, ran = list[Curve](), None, dict[str, Ran]()
     for one in results:
@@ -53,7 +53,7 @@ def find(results: Iterable[Result]) -> Found:
         elif isinstance(one, Curve):
             curves.append(one)
         elif isinstance(one, Machine):
-            machine = one
+            machine = machine or one
         else:
             ran[one.part] = one
     return Found([each for each in merged.values() if each.rounds], curves, machine, list(ran.values()))
