@@ -25,6 +25,7 @@ VERBS = {
     "documents": "add, remove, list and search the documents that questions are answered from",
     "backtest": "say what alerts a file of history would have raised",
     "topics": "create the topics, or show what they hold",
+    "tune": "measure this machine and say what settings are best on it",
     "doctor": "say what is wrong with this installation, and what to do",
     "models": "fine-tune, export, evaluate and verify models",
 }

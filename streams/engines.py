@@ -55,7 +55,7 @@ def load_intents(settings: Settings) -> Intents:
 def engine_of(artifact: Artifact, settings: Settings) -> Engine:
     """A classifier on the device of the settings. Raises ArtifactError; SettingsError where it can't be used."""
     if settings.device == "cpu":
-        return OnnxEngine(artifact, settings.engine_threads)
+        return OnnxEngine(artifact, settings.engine_threads, settings.engine_batch_tokens)
     engine: Engine = gpu().TorchEngine(artifact, settings.device)
     return engine
 

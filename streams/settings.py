@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from models.cores import cpus
 from models.errors import SettingsError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -25,6 +26,15 @@ Seconds = Annotated[float, Meta(gt=0)]
 def default_data_dir() -> Path:
     """$XDG_DATA_HOME/gretchen, or ~/.local/share/gretchen."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "gretchen"
+
+
+def batch_tokens_for(cpus: float) -> int:
+    """4096 from two CPUs on, a power of two in proportion below them, 512 at least.
+
+    On half a CPU the large batch would take most of a second, all the while stopped for half of every 100 ms by the
+    container's limit, and whoever came meanwhile would wait for all of it. A few dozen texts fill the engine as well.
+    """
+    return min(4096, max(512, 1 << int(2048 * cpus).bit_length() - 1))
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,9 +67,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     watchlist: Path = PACKAGE / "news" / "watchlist.csv"
     engine_threads: Annotated[int, Meta(ge=0)] = 0  # 0: one a core, at most 4
     device: str = "cpu"  # of the news and intents models: cpu | cuda, which wants the [gpu] extra
+    engine_batch_tokens: Positive = 512  # with padding, that a thread runs at once
     # batches
     batch_records: Positive = 256
-    batch_tokens: Positive = 4096
+    batch_tokens: Positive = msgspec.field(default_factory=lambda: batch_tokens_for(cpus()))
     linger_ms: Annotated[float, Meta(ge=0)] = 20.0
     chat_linger_ms: Annotated[float, Meta(ge=0)] = 2.0  # a customer waits, and a batch of one is answered no slower
     max_text_chars: Positive = 20_000

@@ -42,7 +42,7 @@ def load_answering(
 
     Raises ArtifactError for a model that can't be used, SettingsError for an intent without an answer.
     """
-    language.identifier()  # which takes a second: before the first question
+    language.load_soon()  # before the first question
     policy = Policy(settings.wrong_answer_price, settings.chat_expires_s, settings.handover_expires_s)
     return Answering(
         templates,
@@ -68,7 +68,7 @@ def live(settings: Settings, market: Market) -> Live | None:
     check_heads(instructions, INSTRUCTIONS_HEADS)
     check_heads(news, NEWS_HEADS)
     threshold = instructions.config.abstain.threshold if instructions.config.abstain else UNTOLD_THRESHOLD
-    engine = OnnxEngine(instructions, settings.engine_threads)
+    engine = OnnxEngine(instructions, settings.engine_threads, settings.engine_batch_tokens)
     entities = load_watchlist(settings.watchlist)
     parser = Parser(engine, Linker(entities, news.config.heads[TOPIC].labels), threshold)
     chance = chance_of("live", engine.version, threshold, is_shipped(settings, "instructions_model"))
