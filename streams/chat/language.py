@@ -2,6 +2,7 @@
 another is clear."""
 
 import re
+import threading
 from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -53,7 +54,7 @@ TIMES = 4.0  # so much likelier than the one spoken so far
 
 
 def detect(text: str, default: str = "en") -> str:
-    """The language, `default` where it isn't clear. The first call loads the model, which takes about a second."""
+    """The language, `default` where it isn't clear. The first call loads the model, which takes half a second."""
     said = NOISE.sub(" ", text[:MOST_CHARS])
     letters = LETTERS.findall(said)
     if by_script := script_of("".join(letters)):
@@ -80,9 +81,22 @@ def script_of(letters: str) -> str | None:
     return None
 
 
-@cache
+def load_soon() -> None:
+    """Load the model in a thread, so that a start does not wait for it: most of it is unpacking, beside Python."""
+    threading.Thread(target=identifier, name="language", daemon=True).start()
+
+
 def identifier() -> LanguageIdentifier:
     """Naive Bayes over byte n-grams, of these languages only. Read only: safe to share between threads."""
+    with _loading:  # who asks meanwhile waits, and does not load it again
+        return _identifier()
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(list(LANGUAGES))
     return model
+
+
+_loading = threading.Lock()

@@ -1,9 +1,13 @@
 """A customer's language is known from a short question, and kept when a message says too little."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.chat import language
 from streams.chat.language import LANGUAGES, NAMES, detect
 
 QUESTIONS = {
@@ -65,3 +69,21 @@ def test_each_language_is_called_by_its_own_name() -> None:
 @given(st.text(max_size=200))
 def test_any_text_has_a_language(text: str) -> None:
     assert len(detect(text)) == 2
+
+
+def test_the_model_is_loaded_once_whoever_asks_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker does: in a thread from its start on, and by the first questions."""
+    loads, real = [], language.LanguageIdentifier.from_model_file
+
+    def slowly(*arguments: object, **options: object) -> object:
+        loads.append(arguments)
+        time.sleep(0.05)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(language.LanguageIdentifier, "from_model_file", slowly)
+    language._identifier.cache_clear()
+    language.load_soon()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(detect, "Quels sont les frais pour un virement à l'étranger ?") for _ in range(4)]
+        assert [each.result() for each in asked] == ["fr"] * 4
+    assert len(loads) == 1
