@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from streams.news.entities import Gazetteer
 
 Tell = Callable[[], Awaitable[None]]
-"""What a step leaves to be done for its batch: after that of the batch before, while the next batch is at work."""
+"""What a step leaves to be done for its batch after all of the batch before it."""
 Step = Callable[[Batch], Awaitable[Tell | None]]
 
 GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, whose states are written once a batch
@@ -60,7 +60,10 @@ def tokens(value: bytes) -> int:
 
 
 class Work(NamedTuple):
-    """An agent: what it reads, what it does with a batch, how large a batch may become, when the first may begin."""
+    """An agent: what it reads, what it does with a batch, how large a batch may become, when the first may begin.
+
+    `at_once`: of how many batches the steps may run at once; more than one only where a step knows no state.
+    """
 
     topic: Topic
     step: Step
@@ -68,6 +71,7 @@ class Work(NamedTuple):
     records: int
     weigh: Callable[[bytes], int] = one
     may_begin: Callable[[], bool] = lambda: True
+    at_once: int = 1
 
 
 def create_app(
@@ -98,7 +102,12 @@ def create_app(
     groups_linger_s, many = max(linger_s, GROUPS_LINGER_S), settings.batch_records
     agents = {
         "score_news": Work(
-            NEWS, lambda batch: score_batch(desk, news, gazetteer, rules().sectors, batch), linger_s, many, tokens
+            NEWS,
+            partial(score_batch, desk, news, gazetteer, lambda: rules().sectors),
+            linger_s,
+            many,
+            tokens,
+            at_once=2,
         ),
         "watch_entities": Work(
             ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told), linger_s, many
@@ -135,28 +144,29 @@ def agent_of(app: ExactApp, name: str, work: Work) -> Callable[[Any], Awaitable[
     """Batch after batch until the worker ends. An error nobody foresaw ends it at once: going on would leave a hole."""
     weight = app.settings.batch_tokens
 
-    async def told(tell: Tell) -> None:
+    async def in_turn(batch: Batch, before: asyncio.Task[None] | None) -> None:
         try:
-            await tell()
-        except Exception as error:  # noqa: BLE001 - the same boundary as the agent's
+            tell = await work.step(batch)
+            if before is not None:
+                await before
+            if tell is not None:
+                await tell()
+        except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
             app.fail_stop(f"{name}: {error!r}")
         finally:
             app.fence.work(-1)
 
     async def agent(stream: Any) -> None:
-        before: asyncio.Task[None] | None = None
+        at_work: list[asyncio.Task[None]] = []
         try:
             while not work.may_begin():
                 await asyncio.sleep(LOOK_S)
             async for batch in batches(stream, work.records, weight, work.weigh, work.linger_s):
-                tell = await work.step(batch)
-                if before is not None:
-                    await before
-                    before = None
-                if tell is not None:
-                    app.fence.work(+1)  # a rebalance waits for it, too
-                    before = asyncio.create_task(told(tell))
-        except Exception as error:  # noqa: BLE001 - the worker's boundary: fail_stop logs the whole error
+                app.fence.work(+1)  # a rebalance waits for it
+                at_work.append(asyncio.create_task(in_turn(batch, at_work[-1] if at_work else None)))
+                if len(at_work) == work.at_once:
+                    await at_work.pop(0)
+        except Exception as error:  # noqa: BLE001 - the same boundary
             app.fail_stop(f"{name}: {error!r}")
 
     agent.__name__ = agent.__qualname__ = name  # what Faust's log calls it

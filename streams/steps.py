@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def score_batch(
-    desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", sectors: Mapping[str, str], batch: Batch
+    desk: Desk, scorer: Scorer, gazetteer: "Gazetteer", sectors: Callable[[], Mapping[str, str]], batch: Batch
 ) -> Callable[[], Awaitable[None]]:
     """news -> scored-news, entity-sentiments, group-sentiments. `sectors`: entity -> sector.
 
@@ -56,7 +56,7 @@ async def score_batch(
         outputs += [output(desk.settings, ENTITY_SENTIMENTS, each.entity, each) for each in observations(scored)]
         all_scored.append(scored)
     outputs += [
-        output(desk.settings, GROUP_SENTIMENTS, each.group, each) for each in group_sentiments(all_scored, sectors)
+        output(desk.settings, GROUP_SENTIMENTS, each.group, each) for each in group_sentiments(all_scored, sectors())
     ]
 
     async def tell() -> None:

@@ -20,6 +20,7 @@ from models.errors import ArtifactError, InputError
 from models.metrics import softmax
 
 BUDGET_TOKENS = 512
+LEAST_TOKENS = 64  # less is not shared out: the matrices would become too small
 SLACK_TOKENS = 4  # padding that one text may bring into a batch
 
 
@@ -38,7 +39,8 @@ class OnnxEngine:
         self._tokenizer = tokenizer_of(artifact)
         wanted = {name: len(head.labels) for name, head in config.heads.items()}
         self._session = session_of(artifact, wanted)
-        self._pool = ThreadPoolExecutor(engine_threads(threads), thread_name_prefix="infer")
+        self._threads = engine_threads(threads)
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="infer")
         self._budget_tokens = budget_tokens
 
     def encode(self, requests: Sequence[Request]) -> list[Encoded]:
@@ -73,7 +75,8 @@ class OnnxEngine:
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates."""
-        batches = list(by_length([len(each.ids) for each in encoded], self._budget_tokens))
+        lengths = [len(each.ids) for each in encoded]
+        batches = list(by_length(lengths, share_of(sum(lengths), self._threads, self._budget_tokens)))
         results = self._pool.map(lambda batch: self._run([encoded[n] for n in batch]), batches)
         predictions: list[Prediction] = [{}] * len(encoded)
         for batch, result in zip(batches, results, strict=True):
@@ -98,6 +101,12 @@ class OnnxEngine:
             {name: p[b, 0] if on == "text" else p[b, 1 : 1 + len(each.spans)] for name, (on, p) in heads.items()}
             for b, each in enumerate(batch)
         ]
+
+
+def share_of(tokens: int, threads: int, budget_tokens: int) -> int:
+    """A batch's budget, at most `budget_tokens`, by which every thread has as much to do, in as few turns as can be."""
+    turns = max(1, -(-tokens // (budget_tokens * threads)))
+    return min(budget_tokens, max(LEAST_TOKENS, -(-tokens // (turns * threads)) + SLACK_TOKENS))
 
 
 def by_length(lengths: Sequence[int], budget_tokens: int = BUDGET_TOKENS) -> Iterator[list[int]]:

@@ -20,7 +20,7 @@ from models.artifact import Artifact, load_artifact
 from models.batches import in_order, tokenize
 from models.data import load_corpus
 from models.engines import Request
-from models.engines.onnx import BUDGET_TOKENS, SLACK_TOKENS, OnnxEngine, by_length
+from models.engines.onnx import BUDGET_TOKENS, LEAST_TOKENS, SLACK_TOKENS, OnnxEngine, by_length, share_of
 from models.errors import ArtifactError, GateRefused
 from models.evaluate import score
 from models.export import export
@@ -207,6 +207,16 @@ def test_empty_text_and_no_request_are_legal(made: Made) -> None:
     engine = OnnxEngine(made.artifact)
     assert engine.infer([]) == [] and engine.encode([]) == []
     assert engine.infer(engine.encode([Request("")]))[0]["mood"].sum() == pytest.approx(1)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=400), st.integers(1, 8), st.sampled_from((128, 512)))
+def test_every_thread_has_a_share_of_what_is_there(lengths: list[int], threads: int, most: int) -> None:
+    share = share_of(sum(lengths), threads, most)
+    assert min(LEAST_TOKENS, most) <= share <= most
+    if threads == 1 and sum(lengths) <= most:
+        assert share >= min(most, sum(lengths))
+    if LEAST_TOKENS < share < most:  # the last turn is as full as the others, but for the slack
+        assert (share - SLACK_TOKENS - 1) * threads < sum(lengths)
 
 
 @given(st.lists(st.integers(2, 128), max_size=80))
