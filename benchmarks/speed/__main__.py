@@ -55,7 +55,6 @@ STAGES = (
     Stage("overload", 110, 10),
     Stage("scaling", 80, 10),
     Stage("start", 30, 10),
-    Stage("gpu", 15, 10, ("torch", "transformers")),
     Stage("gpu", 90, 10, ("torch", "transformers")),  # seconds where there is none
     Stage("soak", 900, 15),
 )
