@@ -109,7 +109,7 @@ def _trained(model: Path, task: Task, device: str, precision: str) -> Teach:
     own = network.load(model, heads).to(device)
 
     def teach(asked: Sequence[Example]) -> Answered:
-        known = [replace(one, targets=tuple(t for t in one.targets if t.head in heads)) for one in asked]
+        known = [replace(one, targets=tuple(t for t in one.targets if t.head in heads)) for one in asked if one.targets]
         with autocast(device, precision):
             said: Answered = predict(own, tokenize(known, tokenizer, task.max_tokens), pad_id, task.text_pooling)
         return {head: (logits.astype(np.float32), numbers) for head, (logits, numbers) in said.items()}
