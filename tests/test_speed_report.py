@@ -281,6 +281,17 @@ def test_the_exit_code_says_whether_a_part_failed(tmp_path: Path, monkeypatch: p
         assert (tmp_path / "out" / "RESULTS.md").exists()
 
 
+@pytest.mark.parametrize(("forbid", "code"), [("", 0), ("1", 1)])
+def test_a_part_left_out_is_no_failure_unless_skips_are_forbidden(
+    forbid: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    (stage,) = parts(tmp_path, monkeypatch, one=WRITES)
+    monkeypatch.setattr(command, "STAGES", (stage._replace(needs=("no_such_package",)),))
+    monkeypatch.setenv("GRETCHEN_FORBID_SKIPS", forbid)
+    assert command.main(["--smoke", "--out", str(tmp_path / "out")]) == code
+
+
 def test_the_command_refuses_no_rounds(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as refused:
         command.main(["--out", str(tmp_path), "--rounds", "0"])

@@ -7,7 +7,8 @@
                                                       # results.jsonl may have been added, as those of the part gpu
 
 DIR gets results.jsonl, what each part printed in PART.log, RESULTS.md and its pictures (or --report, --images).
-Exit codes: 0; 1 a part failed, the others ran; 2 wrong usage, a busy machine; 130 Ctrl-C.
+Exit codes: 0; 1 a part failed, or was left out and GRETCHEN_FORBID_SKIPS is set (the others ran); 2 wrong usage, a busy
+machine; 130 Ctrl-C.
 """
 
 import argparse
@@ -88,8 +89,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tell(results, args, console)
     failed = [one for one in ended if one.error]
     for one in failed:
-        console.print(f"[red]{one.part} failed:[/] {one.error}; see {args.out / one.part}.log", highlight=False)
-    return 1 if failed else 0
+        log = args.out / f"{one.part}.log"
+        console.print(f"[red]{one.part} failed;[/] the end of {log}:", highlight=False)
+        console.print("\n".join(lines_of(log)[-LAST_LINES:]), highlight=False, markup=False)
+    forbidden = os.environ.get("GRETCHEN_FORBID_SKIPS", "") not in ("", "0")
+    skipped = [one.part for one in ended if one.lacks and forbidden]
+    if skipped:
+        console.print("[red]left out, and GRETCHEN_FORBID_SKIPS is set:[/]", ", ".join(skipped))
+    return 1 if failed or skipped else 0
 
 
 def tell(results: Path, args: argparse.Namespace, console: Console) -> int:
@@ -223,8 +230,12 @@ def last_told(results: Path, part: Part) -> str:
 
 def why(log: Path, code: int) -> str:
     """The last line that a part printed: of a traceback the error."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = lines_of(log)
     return f"exit {code}, {lines[-1].strip()[:300] if lines else 'without a word'}"
+
+
+def lines_of(log: Path) -> list[str]:
+    return [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
 
 
 @contextmanager
