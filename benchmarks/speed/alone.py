@@ -12,9 +12,8 @@ import msgspec
 from benchmarks.speed.feeding import news
 from benchmarks.speed.part import decode_path
 from benchmarks.speed.results import Plan
-from models.artifact import load_artifact
 from models.engines import Request
-from models.engines.onnx import OnnxEngine
+from streams.engines import load_news
 from streams.news.entities import Gazetteer, load_watchlist
 from streams.news.score import SENTIMENT, first_mentions
 from streams.settings import load_settings
@@ -36,7 +35,7 @@ def main() -> None:
     requests = [
         Request(each.text, tuple((m.start, m.end) for m in ms)) for each, ms in zip(records, found, strict=True)
     ]
-    engine = OnnxEngine(load_artifact(settings.news_model), settings.engine_threads)
+    engine = load_news(settings)
     engine.infer(engine.encode(requests[:64]))
     labels, begun, spent = [], time.perf_counter(), time.process_time()
     for start in range(0, len(requests), AT_ONCE):

@@ -3,6 +3,7 @@
 python -m benchmarks.speed.classifying FILE     # makes the stock int8 model; needs torch, as serving it does not
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ import onnxruntime as ort
 from models.artifact import load_artifact
 from models.cores import cpus
 from models.engines import Request
-from models.engines.onnx import OnnxEngine, tokenizer_of
+from models.engines.onnx import tokenizer_of
+from streams.engines import load_news
 from streams.news.score import SENTIMENT
-from streams.settings import ZOO
+from streams.settings import ZOO, load_settings
 
 Classify = Callable[[Sequence[str]], list[str]]
 
@@ -35,7 +37,7 @@ def classifier(name: str, model: Path) -> Classify:
 
 
 def our_engine() -> Classify:
-    engine = OnnxEngine(load_artifact(ZOO / "news"))
+    engine = load_news(load_settings(os.environ))
     labels = engine.labels[SENTIMENT]
 
     def classify(texts: Sequence[str]) -> list[str]:

@@ -74,7 +74,7 @@ def waited_ms(at: Line, news_starts: Sequence[int], scored_starts: Sequence[int]
     first, last = min(appended.values()), max(appended.values())
     counted_from = first + WARM * (last - first)
     ended: dict[tuple[int, int], int] = {}
-    for scored, output in origins(list(at.scored.read(scored_starts))):
+    for scored, output in origins(at.scored.read(scored_starts)):
         ended.setdefault((scored.origin.partition, scored.origin.offset), output.at_ms)
     return [ended[place] - begun for place, begun in appended.items() if begun >= counted_from]
 

@@ -1,7 +1,7 @@
 """One worker under loads of ours: its capacity, its own metrics, what lies between its inputs and its outputs."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
@@ -102,5 +102,6 @@ class Aside:
         return not self._thread.is_alive()
 
 
-def origins(outputs: Sequence[Appended]) -> list[tuple[Scored, Appended]]:
-    return [(msgspec.json.decode(each.value, type=Scored), each) for each in outputs]
+def origins(outputs: Iterable[Appended]) -> list[tuple[Scored, Appended]]:
+    """Of `scored-news`; without the values, which would be hundreds of MB."""
+    return [(msgspec.json.decode(each.value, type=Scored), each._replace(value=b"")) for each in outputs]

@@ -48,7 +48,7 @@ def measure(plan: Plan, write: Write, seconds: float) -> None:
             return feeding.done() and (sample.appended >= news_counts[-1] or sample.at > begun_at + seconds + AFTER_S)
 
         samples = follow([at.process], counted, over, 2 * seconds + 10 * AFTER_S, EVERY_S)
-        outputs = origins(list(at.scored.read()))
+        outputs = origins(at.scored.read())
     check(outputs)
     conditions = {"load": f"{TIMES:g}x", "seconds": f"{seconds:g}"}
     tell_rates(write, outputs, begun_at, seconds, capacity, conditions)
