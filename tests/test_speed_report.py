@@ -120,6 +120,15 @@ def test_what_failed_or_lacks_something_is_not_measured_and_says_why() -> None:
     assert "- The engine alone: left out, torch not installed." in text
 
 
+def test_columns_without_a_word_and_notes_said_before_are_left_out() -> None:
+    def repeats(of: str, value: float) -> Figure:
+        return Figure(part="profile", contender=of, figure="repeated", unit="%", rounds=[value], note="Of a cache.")
+
+    text = report_of(repeats("headlines", 0.6), repeats("tweets", 11))
+    assert "| of | median |\n|---|---|\n| headlines | 0.6 |\n| tweets | 11.0 |" in text
+    assert "- headlines, tweets: Of a cache." in text
+
+
 def test_a_smoke_run_and_a_busy_machine_are_told_at_the_top() -> None:
     top = report_of(ended("engine", others=0.3, smoke=True), ended("reader", others=0.01)).partition("## ")[0]
     assert "A smoke run" in top

@@ -5,7 +5,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,9 +156,19 @@ def figures_of(figures: Sequence[Figure]) -> list[str]:
         else:
             alone += same
     lines += by_conditions(alone)
-    notes = dict.fromkeys((each.contender, each.note) for each in figures if each.note)
-    lines += [f"- {contender}: {note}" for contender, note in notes]
+    notes: dict[str, dict[str, None]] = {}
+    for each in figures:
+        if each.note:
+            notes.setdefault(each.note, {})[each.contender] = None
+    lines += [f"- {', '.join(of)}: {note}" for note, of in notes.items()]
     return lines if notes else lines[:-1]
+
+
+def spare(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table without the columns that are empty in every row."""
+    known = list(rows)
+    full = [n for n in range(len(header)) if n == 0 or any(row[n] for row in known)]
+    return table([header[n] for n in full], ([row[n] for n in full] for row in known))
 
 
 def by_conditions(figures: Sequence[Figure]) -> list[str]:
@@ -178,7 +188,7 @@ def by_conditions(figures: Sequence[Figure]) -> list[str]:
     if len(several) < len(found):
         one = [same[0] for name, same in found.items() if name not in several]
         cells = [(name_of(each), number(middle(each)), spread(each), told(each.conditions)) for each in one]
-        lines += [*table(("figure", "median", "least–most", "with"), cells), ""]
+        lines += [*spare(("figure", "median", "least–most", "with"), cells), ""]
     return lines
 
 
@@ -196,7 +206,7 @@ def compared(figures: Sequence[Figure]) -> list[str]:
         ours_is = times(ratio(ours, each)) if ours and not is_ours(each.contender) else ""
         name = f"**{each.contender}**" if is_ours(each.contender) else each.contender
         rows.append((name, number(middle(each)), spread(each), ours_is, told(each.conditions)))
-    return table(("contender", "median", "least–most", "ours is", "with"), rows)
+    return spare(("contender" if ours else "of", "median", "least–most", "ours is", "with"), rows)
 
 
 def name_of(figure: Figure) -> str:
