@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed.aims import AIMS, judged
+from benchmarks.speed.aims import AIMS, ALONE, DOWNSTREAM, FIRST_SCORED, judged
 from benchmarks.speed.machine import Busy, look
 from benchmarks.speed.report import SECTIONS, render, write
 from benchmarks.speed.results import Curve, Figure, Machine, Part, Plan, Ran, Result, append, read
@@ -312,6 +312,29 @@ def test_every_stage_has_a_section_and_a_module() -> None:
     assert sorted(stage.part for stage in command.STAGES) == sorted(section.part for section in SECTIONS)
     there = {file.stem for file in Path(command.__file__).parent.glob("*.py")}
     assert {stage.part for stage in command.STAGES} <= there
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("engine", ("texts/s", "BERT-base pipeline", "MiniLM pipeline", "OpenVINO int8")),
+        ("limit", ("share of the limit",)),
+        ("stream", (DOWNSTREAM, ALONE, "records/s")),
+        ("latency", ("p50", "p99", "time of a batch", "load", "pace", "poisson")),
+        ("overload", ("resident memory when buffers are full", "resident memory at most", "rate under overload")),
+        ("overload", ("capacity before", "rate after it")),
+        ("scaling", ("records/s", "workers")),
+        ("soak", ("resident memory after {", "resident memory at the end", "records")),
+        ("start", (FIRST_SCORED, "imports of the serving code")),
+        ("reader", ("questions/s", "dynamic int8")),
+        ("costs", ("CPU of the worker for 1,000 news", "CPU of Kafka for 1,000 news", ": bytes for a news")),
+        ("costs", (": records for a news", "a busy stream's state", "a state's bytes for each partition of news")),
+    ],
+)
+def test_what_aims_and_the_reckoning_ask_for_is_what_a_part_writes(part: str, names: tuple[str, ...]) -> None:
+    """Parts can't be run here: a figure that is renamed would otherwise be said not to be measured, for good."""
+    source = (Path(command.__file__).parent / f"{part}.py").read_text()
+    assert [name for name in names if name not in source] == []
 
 
 def test_the_machine_tells_its_processor_its_cores_and_the_versions() -> None:

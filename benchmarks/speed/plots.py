@@ -121,7 +121,7 @@ def memory(found: Found) -> "Picture | None":
 
 
 def scaling(found: Found) -> "Picture | None":
-    """Throughput by workers, and the line that twice as many would double."""
+    """Throughput by workers."""
     return lines([("scaling", [each for each in found.curves if each.part == "scaling"])])
 
 
