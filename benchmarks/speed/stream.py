@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import msgspec
 
 from benchmarks.speed.alone import Alone
 from benchmarks.speed.classifying import ENGINE, PIPELINE, STOCK_INT8
-from benchmarks.speed.cluster import PEERS_TOPICS, Bound, Cluster, cluster, installation, worker
+from benchmarks.speed.cluster import PEERS_TOPICS, Bound, Cluster, Cores, cluster, installation, worker
 from benchmarks.speed.feeding import Fed, Feeder, news
 from benchmarks.speed.following import FROM, Sample, Steady, follow, steady
 from benchmarks.speed.part import encode_path
@@ -122,14 +123,17 @@ def measure(plan: Plan, write: Write, contenders: Sequence[Contender], *, alone:
     count, rounds = SMOKE_RECORDS if plan.smoke else plan.records, 1 if plan.smoke else min(plan.rounds, ROUNDS)
     records, engine = news(plan, count), list[Alone]()
     found: dict[str, list[Run]] = {each.name: [] for each in contenders}
-    with cluster() as running:
+    # only a smoke's contenders run beside each other: their times mean nothing
+    at_once, cores = (len(contenders) + 1, Cores((), ())) if plan.smoke else (1, None)
+    with cluster(cores=cores) as running, ThreadPoolExecutor(at_once) as pool:
         if any(each.conditions["model"] == STOCK_INT8 for each in contenders):
             make_stock(running)
         for _ in range(rounds):
-            if alone:
-                engine.append(engine_alone(running, plan, counted(OURS, count)))
-            for each in contenders:
-                found[each.name].append(one_run(running, each, records[: counted(each, count)]))
+            engines = [pool.submit(engine_alone, running, plan, counted(OURS, count))] if alone else []
+            runs = [pool.submit(one_run, running, each, records[: counted(each, count)]) for each in contenders]
+            engine += [each.result() for each in engines]
+            for each, done in zip(contenders, runs, strict=True):
+                found[each.name].append(done.result())
     for each in contenders:
         check(each, found[each.name], engine)
     if engine:
