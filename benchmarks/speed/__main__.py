@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         ended = list(run_all(stages, plan, args.out, console))
     except KeyboardInterrupt:
-        console.print("interrupted: what was measured so far is in", str(results))
+        console.print(f"interrupted: what was measured so far is in {results}; --tell reports it", highlight=False)
         return 130
     tell(results, args, console)
     failed = [one for one in ended if one.error]
