@@ -2,13 +2,15 @@
 
     config.json     what the engine needs to know: Config
     manifest.json   sha256 of every file, data and licenses, metrics, quantization, recipe: Manifest
-    model.onnx  tokenizer.json  README.md (the card)
+    model.onnx (or model.onnx.gz)  tokenizer.json  README.md (the card)
 
 A file that the manifest does not list is refused, so no pickle can ride along; what is loaded is read once and is what
 was verified.
 """
 
+import gzip
 import hashlib
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,6 +22,7 @@ from models.errors import ArtifactError
 
 FORMAT = 1
 CONFIG, MANIFEST, MODEL, TOKENIZER = "config.json", "manifest.json", "model.onnx", "tokenizer.json"
+ZIPPED_MODEL = f"{MODEL}.gz"
 
 T = TypeVar("T")
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -118,6 +121,15 @@ class Artifact:
         """A listed file's bytes. Raises ArtifactError if they are not those of the manifest."""
         return read_verified(self.path, name, self.manifest.files[name])
 
+    def model(self) -> bytes:
+        """The ONNX model. Raises ArtifactError as `read` does, and for what gzip can't read."""
+        if MODEL in self.manifest.files:
+            return self.read(MODEL)
+        try:
+            return gzip.decompress(self.read(ZIPPED_MODEL))
+        except (OSError, EOFError, zlib.error) as error:
+            raise ArtifactError(f"{self.path / ZIPPED_MODEL}: {error}; {remedy(self.path)}") from None
+
 
 def load_artifact(path: Path) -> Artifact:
     """The artifact in a directory, every file of it verified. Raises ArtifactError for what is not as it was made."""
@@ -145,7 +157,7 @@ def check_kind(artifact: Artifact, kind: str) -> None:
 def check_listing(path: Path, manifest: Manifest) -> None:
     """Raise ArtifactError unless the directory holds the listed files and the manifest, and nothing else."""
     listed = manifest.files.keys()
-    if missing := {CONFIG, MODEL, TOKENIZER} - listed:
+    if missing := {CONFIG, MODEL, TOKENIZER} - listed - ({MODEL} if ZIPPED_MODEL in listed else set()):
         raise ArtifactError(f"{path / MANIFEST} lists no {', '.join(sorted(missing))}; {remedy(path)}")
     if strange := sorted(name for name in listed if Path(name).name != name):
         raise ArtifactError(f"{path / MANIFEST} lists {strange[0]!r}, which is no plain file name; {remedy(path)}")

@@ -4,6 +4,7 @@ Everything measured here is measured through the serving engine on the artifact'
 temperature, threshold); test is only measured. The directory appears whole, by one rename, or not at all.
 """
 
+import gzip
 import hashlib
 import json
 import platform
@@ -22,7 +23,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from models import evaluate, graph, quantize
-from models.artifact import Config, load_artifact
+from models.artifact import MODEL, ZIPPED_MODEL, Config, load_artifact
 from models.batches import read_tokenizer, tokenize
 from models.card import card
 from models.data import Corpus, Example
@@ -50,10 +51,11 @@ Say = Callable[[str], None]
 def export(
     task: Task, corpus: Corpus, measured: Corpus, run: Path, out: Path, *,
     version: str, base: str, commands: list[str], force: bool = False, report: bool = False, precision: str = "int8",
-    say: Say = lambda line: None,
+    zipped: bool = False, say: Say = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the artifact to `out` and return its manifest; with `report` its whole report is part of it. With
-    `precision` float32 nothing is quantized and the weights are kept beside. Raises GateRefused, InputError.
+    `precision` float32 nothing is quantized and the weights are kept beside; `zipped` keeps the model by gzip. Raises
+    GateRefused, InputError.
     """
     weights, bert = _weights(run)
     tokenizer = read_tokenizer(run)
@@ -67,7 +69,8 @@ def export(
         model, dev, told = quantized(task, corpus, weights, bert, config, files, tokenizer, say, force=force)
     for name, scored in dev.items():
         config["heads"][name]["temperature"] = evaluate.fit_temperature(scored)
-    files["model.onnx"] = model.SerializeToString()
+    content = model.SerializeToString()
+    files |= {ZIPPED_MODEL: gzip.compress(content, mtime=0)} if zipped else {MODEL: content}
     manifest = {
         "name": task.name,
         "version": version,

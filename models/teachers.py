@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import network
-from models.artifact import MANIFEST, MODEL, check_kind, load_artifact
+from models.artifact import MANIFEST, check_kind, load_artifact
 from models.batches import read_tokenizer, tokenize
 from models.data import Example, Target
 from models.engines.onnx import OnnxEngine
@@ -95,8 +95,8 @@ def key_of(models: Sequence[Path], asked: Sequence[Example], temperature: float)
     """The same for the same teachers, texts and temperature: their answers need not be asked for again."""
     digest = hashlib.sha256(repr(temperature).encode())
     for model in models:
-        path = model / (MODEL if is_artifact(model) else "model.safetensors")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        weights = load_artifact(model).model() if is_artifact(model) else (model / "model.safetensors").read_bytes()
+        digest.update(hashlib.sha256(weights).digest())
     for example in asked:
         digest.update(repr((example.given, example.targets)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from models import graph, quantize
-from models.artifact import MODEL, TOKENIZER, Artifact
+from models.artifact import TOKENIZER, Artifact
 from models.batches import arrays, bare, cut
 from models.engines.onnx import by_length
 from models.errors import ArtifactError, InputError
@@ -88,7 +88,7 @@ def of_artifact(artifact: Artifact) -> Trunk:
         raise ArtifactError(f"{artifact.path} is a reader, which has no vector for a text; name an encoder")
     if config.pair:
         raise ArtifactError(f"{artifact.path} reads pairs of texts, a trunk single ones; name an encoder")
-    model = onnx.load_from_string(artifact.read(MODEL))
+    model = onnx.load_from_string(artifact.model())
     states = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"][::2]
     if len(states) <= max(SHIPPED_LAYERS) or not any(value.name == "spans" for value in model.graph.input):
         raise ArtifactError(f"{artifact.path} has a graph of other make, which can't be cut; name an encoder or a base")

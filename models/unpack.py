@@ -49,7 +49,7 @@ def unpack(artifact: Artifact) -> Unpacked:
     """Of a classifier, reader or encoder. Raises ArtifactError for a graph that models/graph.py did not build."""
     path = artifact.path / MODEL
     try:
-        model = onnx.load_from_string(artifact.read(MODEL))
+        model = onnx.load_from_string(artifact.model())
     except Exception as error:  # noqa: BLE001 - protobuf's errors share no base that onnx names
         raise ArtifactError(f"{path}: onnx can't read it: {error}; export it again") from None
     try:

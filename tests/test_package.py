@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ARTIFACT = ("README.md", "config.json", "manifest.json", "model.onnx", "tokenizer.json")
+ARTIFACT = ("README.md", "config.json", "manifest.json", "model.onnx*", "tokenizer.json")
 WHEEL_BYTES = 50 << 20
 
 

@@ -20,7 +20,7 @@ from benchmarks.speed.contenders import Texts, ours
 from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.texts import headlines
 from benchmarks.speed.zoo import HEAD, shipped
-from models.artifact import MODEL, Artifact
+from models.artifact import Artifact
 from models.batches import arrays
 from models.cores import engine_threads
 from models.engines import Encoded
@@ -80,7 +80,7 @@ def multiply(products: Products, pool: ThreadPoolExecutor) -> None:
 
 
 def products_of(artifact: Artifact, texts: Texts) -> Products:
-    model = onnx.load_from_string(artifact.read(MODEL))
+    model = onnx.load_from_string(artifact.model())
     nodes = [node for node in model.graph.node if node.op_type in OPS]
     given = list(dict.fromkeys(node.input[0] for node in nodes))
     observed = onnx.ModelProto()

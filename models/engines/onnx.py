@@ -135,7 +135,7 @@ def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSe
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(artifact.read(MODEL), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(artifact.model(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base
         raise ArtifactError(f"{artifact.path / MODEL}: ONNX Runtime can't load it: {first_line(error)}") from None
     outputs = {output.name: output.shape[-1] for output in session.get_outputs()}

@@ -1,5 +1,6 @@
 """From a fine-tuned run to a served artifact, on a tiny random BERT: whole, measured, refused once it is touched."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -143,6 +144,29 @@ def test_what_was_touched_is_refused_by_name(copy: Path, change: Any, message: s
     change(copy)
     with pytest.raises(ArtifactError, match=message):
         load_artifact(copy)
+
+
+def test_a_model_by_gzip_is_smaller_and_says_the_same(made: Made, tmp_path: Path) -> None:
+    made.export(tmp_path / "plain")
+    made.export(tmp_path / "zipped", zipped=True)
+    plain, zipped = load_artifact(tmp_path / "plain"), load_artifact(tmp_path / "zipped")
+    assert not (tmp_path / "zipped" / "model.onnx").exists() and zipped.model() == plain.model()
+    assert zipped.manifest.files["model.onnx.gz"].bytes < plain.manifest.files["model.onnx"].bytes
+    engines = [OnnxEngine(artifact) for artifact in (plain, zipped)]
+    first, second = (engine.infer(engine.encode([Request("acme rises")]))[0] for engine in engines)
+    np.testing.assert_array_equal(first["mood"], second["mood"])
+
+
+def test_what_gzip_cannot_read_is_refused_by_name(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "zipped"
+    made.export(path, zipped=True)
+    content = (path / "model.onnx.gz").read_bytes()[:-9]
+    (path / "model.onnx.gz").write_bytes(content)
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["files"]["model.onnx.gz"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"model\.onnx\.gz: .*reinstall gretchen"):
+        load_artifact(path).model()
 
 
 def test_labels_in_another_order_are_refused(copy: Path) -> None:
