@@ -38,7 +38,8 @@ def run(plan: Plan, write: Write) -> None:
         field = list(enter(plan, artifact, threads, texts, calibration, Path(folder)))
         for figure in check([one.contender for one in field], texts[:CHECKED], source(plan)):
             write(figure)
-        rounds = race(field, texts, 2 if plan.smoke else plan.rounds, 0.1 if plan.smoke else ROUND_S)
+        counts = [taken(one.texts_per_s, plan, len(texts)) for one in field]
+        rounds = race([one.contender for one in field], texts, counts, 2 if plan.smoke else plan.rounds)
         for (contender, _), found in zip(field, rounds, strict=True):
             write(
                 Figure(
@@ -97,15 +98,21 @@ def agreement(labels: Sequence[str], reference: Sequence[str]) -> float:
     return sum(a == b for a, b in zip(labels, reference, strict=True)) / len(reference)
 
 
-def race(field: Sequence[Measured], texts: Texts, rounds: int, round_s: float) -> list[list[float]]:
-    """Texts a second of each, a round each."""
+def taken(texts_per_s: float, plan: Plan, most: int) -> int:
+    """How many texts a contender of this speed gets a round."""
+    round_s, fewest = (0.1, 2) if plan.smoke else (ROUND_S, FEWEST)
+    return min(most, max(round(texts_per_s * round_s), fewest))
+
+
+def race(field: Sequence[Contender], texts: Texts, counts: Sequence[int], rounds: int) -> list[list[float]]:
+    """Texts a second of each, a round each, where each gets as many texts as its count says."""
     found: list[list[float]] = [[] for _ in field]
     for n in range(rounds):
-        for (contender, speed), into in zip(field, found, strict=True):
-            taken = window(texts, n, min(len(texts), max(round(speed * round_s), FEWEST if round_s == ROUND_S else 2)))
+        for contender, count, into in zip(field, counts, found, strict=True):
+            given = window(texts, n, count)
             began_s = time.perf_counter()
-            contender.score(taken)
-            into.append(len(taken) / (time.perf_counter() - began_s))
+            contender.score(given)
+            into.append(len(given) / (time.perf_counter() - began_s))
     return found
 
 
