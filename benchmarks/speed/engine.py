@@ -23,9 +23,7 @@ ROUND_S, FEWEST = 2.5, 32
 CALIBRATION_TEXTS = 300
 CHECKED = 512
 AGREE = 0.97  # of labels, by another quantization of the same weights
-AGREE_ON_SAMPLE = (
-    0.95  # its texts are nearer the border: of 1,024 dynamic int8 says as fp32 only 97.0% (SEntFiN: 99.4%)
-)
+AGREE_ON_SAMPLE = 0.93  # texts nearer the border: of 1,024 dynamic int8 says as fp32 97.0%, of SEntFiN's 99.4%
 BATCHES = (1, 8, 32)
 TRIED, TRIED_SLOW = 160, 24  # texts by which settings are chosen
 

@@ -34,6 +34,7 @@ from streams.records import Question
 PASSAGE_TOKENS = 231
 QUESTIONS, ALONE, TRIED = 192, 48, 24
 AGREE = 0.9  # of best spans that overlap ours: dynamic ranges move a span's bounds more than a label
+AGREE_ON_SAMPLE = 0.75  # its questions are none that its passages answer: the best of bad spans is soon another
 SEED = 5
 SQUAD = Path("squadshifts") / "new_wiki_v1.0.json"
 
@@ -72,7 +73,7 @@ def run(plan: Plan, write: Write) -> None:
         ):
             field = [own, fastest(variants, texts[:TRIED], min(count, TRIED))]
             if count > 1:
-                write(check(field, asked))
+                write(check(field, asked, AGREE if (plan.data / SQUAD).exists() else AGREE_ON_SAMPLE))
             rounds = race(field, texts, count, 2 if plan.smoke else plan.rounds)
             for contender, found in zip(field, rounds, strict=True):
                 write(
@@ -161,13 +162,13 @@ def fastest(variants: Sequence[Contender], asked: Sequence[Asked], at_once: int)
     return max(zip(speeds, variants, strict=True), key=lambda pair: pair[0])[1]
 
 
-def check(field: Sequence[Contender], asked: Sequence[Asked]) -> Figure:
+def check(field: Sequence[Contender], asked: Sequence[Asked], least: float) -> Figure:
     """How many of the other's best spans overlap ours. Raises GretchenError for too few."""
     reference, other = (contender.read(asked) for contender in field)
     share = sum(a.start < b.end and b.start < a.end for a, b in zip(reference, other, strict=True)) / len(asked)
-    if share < AGREE:
+    if share < least:
         raise GretchenError(
-            f"{field[1].name} answers {share:.1%} of {len(asked)} questions where we do, wanted {AGREE:.0%}: it"
+            f"{field[1].name} answers {share:.1%} of {len(asked)} questions where we do, wanted {least:.0%}: it"
             " computes something else, and its speed can't be compared"
         )
     return Figure(
