@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 WHEELS ?= ../shared/wheels
 TRAIN  ?= $(if $(wildcard $(WHEELS)/torch-*.whl),1,)
 comma  := ,
-EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)track)
+EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)track$(comma)bench)
 PIP    := PIP_FIND_LINKS="$(PIP_FIND_LINKS) $(wildcard $(WHEELS))" $(BIN)/python -m pip --disable-pip-version-check install -q
 
 BENCHED    := demo,dev,bench$(if $(TRAIN),$(comma)train)
