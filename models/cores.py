@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST_THREADS = 4
-"""Of an engine by default. A worker's event loop handles some 4,000 records/s, a thread some 600: the loop is the limit
+"""Of an engine by default. A worker's event loop handles some 2,300 records/s, a thread some 600: the loop is the limit
 past a few of them, and on many cores more workers are the way on (docs/tuning.md)."""
 
 

@@ -42,6 +42,9 @@ Tell = Callable[[], Awaitable[None]]
 Step = Callable[[Batch], Awaitable[Tell | None]]
 
 GROUPS_LINGER_S = 1.0  # every batch of news has a share in some thirty groups, whose states are written once a batch
+ENTITIES_LINGER_S = (
+    0.25  # likewise a state an entity: each by itself would cost more than its news, at half load and above
+)
 QUESTIONS = 16  # of a batch: each may be read in documents, and a rebalance or SIGTERM waits for the batch at work
 BYTES_PER_TOKEN = 5  # of a record's JSON, roughly: enough to bound a batch before it is tokenized
 LOOK_S = 0.05
@@ -99,7 +102,8 @@ def create_app(
         lives = Lives(app)
         return lambda batch: watch_batch(desk, agent, topic, table, lives, rules, read, batch)
 
-    groups_linger_s, many = max(linger_s, GROUPS_LINGER_S), settings.batch_records
+    entities_linger_s, groups_linger_s = max(linger_s, ENTITIES_LINGER_S), max(linger_s, GROUPS_LINGER_S)
+    many = settings.batch_records
     agents = {
         "score_news": Work(
             NEWS,
@@ -110,7 +114,7 @@ def create_app(
             at_once=2,
         ),
         "watch_entities": Work(
-            ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told), linger_s, many
+            ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told), entities_linger_s, many
         ),
         "watch_groups": Work(
             GROUP_SENTIMENTS, watch("watch_groups", GROUP_SENTIMENTS, groups, group_told), groups_linger_s, many

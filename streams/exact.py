@@ -42,6 +42,12 @@ CHANGELOG = {
     "min.cleanable.dirty.ratio": "0.1",
     "max.compaction.lag.ms": str(2 * COMPACTION_LAG_MS),
 }
+# of each partition of each table, some twenty in a worker: RocksDB's own 64 MiB to write in would grow for hours
+STORE = {
+    "write_buffer_size": 4 << 20,
+    "max_write_buffer_number": 2,
+    "block_cache_size": 4 << 20,  # states at work are kept decoded, see Lives
+}
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
@@ -219,6 +225,7 @@ class ExactApp(faust.App):  # type: ignore[misc]
             key_type=str,
             value_type=bytes,
             beacon=self.tables.beacon,
+            options=dict(STORE),
             **options,
         )
         return self.tables.add(table)

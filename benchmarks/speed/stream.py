@@ -49,7 +49,7 @@ FEWEST = 100
 AGREE = 0.97  # of labels, by another quantization of the same weights
 SAME = 0.999  # by the same model: of thousands one may lie so near to another label that a rounding decides
 LOOK_S = 0.3
-ROUNDS = 3  # at most: a round takes more than a minute
+ROUNDS = 2  # at most: a round takes two minutes
 ALONE = "engine alone"
 STOCK_FILE = "stock-int8.onnx"
 

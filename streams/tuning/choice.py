@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import Generic, NamedTuple, TypeVar
 
-LOOP_TEXTS_S = 4000.0
+LOOP_TEXTS_S = 2300.0
 """News that one worker's event loop handles beside the engine, about: benchmarks/RESULTS.md has what was measured."""
 FED_SHARE = 0.75  # of it: an engine that could do more waits for its loop, and makes others wait
 LEAST_GAIN = 0.03  # what is less is not worth a setting
