@@ -12,11 +12,12 @@ tests/streams/test_kill.py judges an upgrade of Faust, whose private parts are t
 batching.py and tables.py, and nowhere else.
 """
 
+import asyncio
 import logging
 import os
 import ssl
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import faust
@@ -49,6 +50,7 @@ STORE = {
     "block_cache_size": 4 << 20,  # states at work are kept decoded, see Lives
 }
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
+GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
 
@@ -130,6 +132,13 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
             return deliver(message)
 
         self.callback = noted
+
+    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        """A fetch of one record costs as much as one of fifty, and Kafka answers as soon as there is one: what comes
+        while batches are at work is gathered, as it would wait for them anyway."""
+        await asyncio.sleep(GATHER_S if self.app.fence.busy else 0)
+        async for each in super().getmany(timeout=timeout):
+            yield each
 
     async def wait_first(self, *waited: Any, timeout: Any = None) -> Any:
         tp, self._delivered = self._delivered, None
