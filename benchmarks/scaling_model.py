@@ -21,6 +21,7 @@ from benchmarks.scaling_simulations import followed, shares
 from benchmarks.speed.markers import filled, marked
 from benchmarks.speed.results import read
 from benchmarks.speed.tables import Found, find, middle, number, table
+from streams.app import ENTITIES_LINGER_S
 from streams.settings import Settings
 
 RATES = (10_000, 100_000, 1_000_000)
@@ -82,7 +83,7 @@ class Way:
     mirrors: int | None = None
 
 
-SHIPPED = Way("as shipped", Settings().linger_ms / 1000, Settings().batch_records)
+SHIPPED = Way("as shipped", ENTITIES_LINGER_S, Settings().batch_records)
 OTHER = Way("entities' states written once a second, live tables in two workers", 1.0, 100_000, 2)
 
 
