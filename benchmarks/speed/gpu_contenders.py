@@ -11,7 +11,7 @@ import transformers
 
 from benchmarks.speed import weights
 from benchmarks.speed.contenders import CALLERS, Contender, Measured, Texts, choose, restored
-from benchmarks.speed.engine import AGREE, ROUND_S, agreement, race
+from benchmarks.speed.engine import AGREE, agreement, race, taken
 from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.texts import headlines, source
 from benchmarks.speed.zoo import HEAD, labels_of, shipped
@@ -36,7 +36,8 @@ def measure(plan: Plan, write: Write, device: str) -> None:
             f"the same weights give only {share:.1%} of {len(texts)} texts the same label, wanted {AGREE:.0%}: one of"
             " both computes something else, and their speeds can't be compared"
         )
-    rounds = race(field, texts, 2 if plan.smoke else plan.rounds, 0.1 if plan.smoke else ROUND_S)
+    counts = [taken(one.texts_per_s, plan, len(texts)) for one in field]
+    rounds = race([one.contender for one in field], texts, counts, 2 if plan.smoke else plan.rounds)
     for (contender, _), found in zip(field, rounds, strict=True):
         note = f"{share:.1%} of {len(texts)} labels are the same, of {source(plan)}. {contender.note}".rstrip()
         write(

@@ -28,7 +28,7 @@ def test_show_tells_heads_licenses_figures_files_and_recipe() -> None:
     for name, figures in manifest["metrics"]["test"].items():
         assert name in told and f"accuracy {figures['accuracy']:.4f}" in told
     assert all(f"$ {command}" in told for command in manifest["recipe"]["commands"])
-    assert manifest["files"]["model.onnx"]["sha256"][:12] in told
+    assert manifest["files"]["model.onnx.gz"]["sha256"][:12] in told
 
 
 def test_show_prints_the_card_or_everything_as_json() -> None:
