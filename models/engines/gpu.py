@@ -21,9 +21,8 @@ from models.artifact import MODEL, Artifact, check_kind
 from models.batches import arrays, token_types
 from models.engines import Encoded, Prediction
 from models.engines.bert import Network
-from models.engines.onnx import OnnxEngine, by_length, tokenizer_of
+from models.engines.onnx import OnnxEngine, by_length, predictions, tokenizer_of
 from models.errors import ArtifactError, SettingsError
-from models.metrics import softmax
 from models.unpack import unpack
 
 BUDGET_TOKENS = 16_384
@@ -104,12 +103,13 @@ class TorchEngine(OnnxEngine):
         with torch.inference_mode():
             logits = [self._ask([encoded[n] for n in batch]) for batch in batches]
             self._gpu.wait()
-        predictions: list[Prediction] = [{}] * len(encoded)
+        ends = np.cumsum([len(labels) for labels in self.labels.values()])[:-1]
+        found: list[Prediction] = [{}] * len(encoded)
         for batch, values in zip(batches, logits, strict=True):
-            rows = self._predictions(values.numpy(), [encoded[n] for n in batch])
+            rows = predictions(self._config, np.split(values.numpy(), ends, axis=-1), [encoded[n] for n in batch])
             for n, prediction in zip(batch, rows, strict=True):
-                predictions[n] = prediction
-        return predictions
+                found[n] = prediction
+        return found
 
     def _ask(self, batch: Sequence[Encoded]) -> torch.Tensor:
         """Logits [B, K, labels of all heads], there after a wait."""
@@ -126,19 +126,6 @@ class TorchEngine(OnnxEngine):
                 None if types is None else self._gpu.take(types),
             )
         )
-
-    def _predictions(self, logits: npt.NDArray[np.float32], batch: Sequence[Encoded]) -> list[Prediction]:
-        ends = np.cumsum([len(head.labels) for head in self._config.heads.values()])
-        heads = {
-            name: (head.on, softmax(values, head.temperature).astype(np.float32))
-            for (name, head), values in zip(
-                self._config.heads.items(), np.split(logits, ends[:-1], axis=-1), strict=True
-            )
-        }
-        return [
-            {name: p[b, 0] if on == "text" else p[b, 1 : 1 + len(each.spans)] for name, (on, p) in heads.items()}
-            for b, each in enumerate(batch)
-        ]
 
 
 def aligned(tokens: int, places: int) -> int:

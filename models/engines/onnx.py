@@ -7,12 +7,13 @@ nothing is padding; static quantization keeps a text's score apart from its batc
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from tokenizers import Encoding, Tokenizer
 
-from models.artifact import MODEL, TOKENIZER, Artifact, check_kind
+from models.artifact import MODEL, TOKENIZER, Artifact, Config, check_kind
 from models.batches import arrays, bare, cut, cut_pair, token_span, token_types
 from models.cores import engine_threads
 from models.engines import Encoded, Prediction, Request
@@ -93,14 +94,19 @@ class OnnxEngine:
         if config.pair:
             feed["token_types"] = token_types([each.first for each in batch], lengths, ids.shape[1])
         logits = self._session.run(list(config.heads), feed)
-        heads = {
-            name: (head.on, softmax(values, head.temperature).astype(np.float32))
-            for (name, head), values in zip(config.heads.items(), logits, strict=True)
-        }
-        return [
-            {name: p[b, 0] if on == "text" else p[b, 1 : 1 + len(each.spans)] for name, (on, p) in heads.items()}
-            for b, each in enumerate(batch)
-        ]
+        return predictions(config, logits, batch)
+
+
+def predictions(config: Config, logits: Sequence[Any], batch: Sequence[Encoded]) -> list[Prediction]:
+    """Of a batch's logits, for each head of the config [B, K, labels]."""
+    heads = {
+        name: (head.on, softmax(values, head.temperature).astype(np.float32))
+        for (name, head), values in zip(config.heads.items(), logits, strict=True)
+    }
+    return [
+        {name: p[b, 0] if on == "text" else p[b, 1 : 1 + len(each.spans)] for name, (on, p) in heads.items()}
+        for b, each in enumerate(batch)
+    ]
 
 
 def share_of(tokens: int, threads: int, budget_tokens: int) -> int:
