@@ -67,20 +67,24 @@ def distil(
 def student_of(base: Path, task: Task, dropout: float, layers: int | None) -> network.SpanClassifier:
     """A classifier of some of the base's layers; fresh heads, or those of a base that was fine-tuned."""
     model = network.from_base(base, task.heads, dropout)
-    if layers is None:
-        return model
-    if not isinstance(model.encoder, BertModel):
+    if layers is not None:
+        cut_layers(model.encoder, layers, base)
+    return model
+
+
+def cut_layers(encoder: nn.Module, layers: int, base: Path) -> None:
+    """Leave only so many of a BERT's layers. Raises InputError for another encoder or fewer layers."""
+    if not isinstance(encoder, BertModel):
         raise InputError(
-            f"{base}: a prefix or adapters were added to it, whose layers can't be left out; give a --base"
+            f"{base}: no BERT, or a prefix or adapters were added to it: its layers can't be left out; give a --base"
         )
-    there = model.encoder.encoder.layer
+    there = encoder.encoder.layer
     if not 1 <= layers <= len(there):
         raise InputError(f"{base} has {len(there)} layers, the student shall have {layers}; wanted 1 to {len(there)}")
-    model.encoder.encoder.layer = nn.ModuleList([there[n] for n in kept_layers(len(there), layers)])
-    for n, layer in enumerate(model.encoder.encoder.layer):
+    encoder.encoder.layer = nn.ModuleList([there[n] for n in kept_layers(len(there), layers)])
+    for n, layer in enumerate(encoder.encoder.layer):
         layer.attention.self.layer_idx = n
-    model.encoder.config.num_hidden_layers = layers
-    return model
+    encoder.config.num_hidden_layers = layers
 
 
 def kept_layers(there: int, wanted: int) -> list[int]:

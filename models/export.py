@@ -265,16 +265,21 @@ def _weights(run: Path) -> tuple[dict[str, graph.Floats], dict[str, Any]]:
         raise InputError(
             f"{run}: no fine-tuned model ({error}); wanted what 'gretchen models finetune' wrote (RUN/best)"
         ) from None
-    if config.get("model_type", "bert") != "bert":
-        raise InputError(
-            f"{run}: a {config['model_type']}, the exported graph is BERT's; distil it into a BERT, it can be --teacher"
-        )
+    check_bert(config, run)
     if method := added_to(weights):
         raise InputError(
             f"{run}: fine-tuned by {method}, whose parts can't be merged into a BERT's weights, and the graph knows no"
             " others; wanted --method full, lora or adalora"
         )
     return weights, config
+
+
+def check_bert(config: Mapping[str, Any], run: Path) -> None:
+    """Raise InputError for a model that the exported graph is not of."""
+    if config.get("model_type", "bert") != "bert":
+        raise InputError(
+            f"{run}: a {config['model_type']}, the exported graph is BERT's; distil it into a BERT, it can be --teacher"
+        )
 
 
 def sample(examples: list[Example], count: int) -> list[Example]:

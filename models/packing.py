@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import Artifact, load_artifact
 from models.errors import InputError
-from models.export import BASE_LICENSES, Files, recipe_of, write_artifact
+from models.export import BASE_LICENSES, Files, check_bert, recipe_of, write_artifact
 from models.graph import Floats
 from models.questions import Questions
 from models.tasks import Task
@@ -23,11 +23,13 @@ def weights_of(run: Path, renamed: Callable[[str], str]) -> tuple[dict[str, Floa
     """A run's weights by the names that the graph's builder knows, and BERT's config. Raises InputError."""
     try:
         weights = {renamed(name): value for name, value in load_file(run / "model.safetensors").items()}
-        return weights, json.loads((run / "config.json").read_text())
+        config = json.loads((run / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(
             f"{run}: no fine-tuned model ({error}); wanted what 'gretchen models finetune' wrote (RUN/best)"
         ) from None
+    check_bert(config, run)
+    return weights, config
 
 
 def config_of(task: Task, tokenizer: Tokenizer) -> dict[str, Any]:

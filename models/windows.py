@@ -30,12 +30,12 @@ class Specials(NamedTuple):
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, where: str) -> "Specials":
-        """Raises InputError for a tokenizer that is not BERT's."""
-        found = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
-        ids = [number for number in found if number is not None]
-        if len(ids) < 3:
-            raise InputError(f"{where} lacks one of [CLS], [SEP], [PAD]; give a BERT-like base")
-        return cls(*ids)
+        """BERT's, or RoBERTa's and MPNet's. Raises InputError for a tokenizer with neither."""
+        for tokens in (("[CLS]", "[SEP]", "[PAD]"), ("<s>", "</s>", "<pad>")):
+            ids = [number for token in tokens if (number := tokenizer.token_to_id(token)) is not None]
+            if len(ids) == len(tokens):
+                return cls(*ids)
+        raise InputError(f"{where} lacks one of [CLS], [SEP], [PAD]; give a BERT-like base")
 
 
 @dataclass(frozen=True, slots=True)

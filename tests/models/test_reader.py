@@ -20,6 +20,8 @@ from safetensors.numpy import load_file  # noqa: E402
 from models import graph, quantize, reading, span_reader  # noqa: E402
 from models.artifact import Artifact, load_artifact  # noqa: E402
 from models.batches import read_tokenizer  # noqa: E402
+from models.distil import Softness  # noqa: E402
+from models.distil_reader import distil_reader, ids_in, soft_loss  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
@@ -141,6 +143,78 @@ def test_a_reader_killed_and_resumed_is_one_that_was_not(
     whole, cut = (load_file(tmp_path / run / "last" / "model.safetensors") for run in ("whole", "cut"))
     for name, weights in whole.items():
         np.testing.assert_allclose(cut[name], weights, atol=1e-6, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def mpnet_run(task: Task, questions: Questions, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher of another architecture, with the same pieces in another order and its own special tokens."""
+    import transformers
+
+    path = tmp_path_factory.mktemp("mpnet")
+    tokenizer = (tiny_base / "tokenizer.json").read_text()
+    for ours, theirs in (("[CLS]", "<s>"), ("[PAD]", "<pad>"), ("[SEP]", "</s>")):
+        tokenizer = tokenizer.replace(json.dumps(ours), json.dumps(theirs))
+    raw = json.loads(tokenizer)
+    pieces = ["<s>", "<pad>", "</s>", *sorted(set(raw["model"]["vocab"]) - {"<s>", "<pad>", "</s>"}, reverse=True)]
+    raw["model"]["vocab"] = {piece: n for n, piece in enumerate(pieces)}
+    for token in raw["added_tokens"]:
+        token["id"] = pieces.index(token["content"])
+    for name, special in raw["post_processor"]["special_tokens"].items():
+        special["ids"] = [pieces.index(name)]
+    (path / "tokenizer.json").write_text(json.dumps(raw))
+    torch.manual_seed(0)
+    config = transformers.MPNetConfig(
+        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=48,
+    )  # fmt: skip
+    transformers.MPNetModel(config, add_pooling_layer=False).save_pretrained(path)
+    run = tmp_path_factory.mktemp("teacher") / "run"
+    finetune_reader(task, questions, path, run, replace(task.training, epochs=8))
+    return run
+
+
+def test_a_student_learns_from_a_teacher_of_another_architecture_alone(
+    task: Task, questions: Questions, tiny_base: Path, mpnet_run: Path, tmp_path: Path
+) -> None:
+    training = replace(task.training, epochs=6)
+    best = distil_reader(
+        task, questions, [mpnet_run / "best"], tiny_base, 1, tmp_path / "run", training, Softness(1.0, 1.0)
+    )
+    assert json.loads((tmp_path / "run/best/config.json").read_text())["num_hidden_layers"] == 1
+    assert best["dev"]["companies"]["f1"] > 0.8, best["dev"]
+
+
+def test_a_students_pieces_are_a_teachers_by_name(tiny_base: Path, mpnet_run: Path, tmp_path: Path) -> None:
+    student, teacher = read_tokenizer(tiny_base), read_tokenizer(mpnet_run / "best")
+    ids = ids_in(student, teacher, mpnet_run)
+    assert ids[student.token_to_id("zebra")] == teacher.token_to_id("zebra") != student.token_to_id("zebra")
+    assert ids[student.token_to_id("[SEP]")] == teacher.token_to_id("</s>")
+    raw = json.loads((tiny_base / "tokenizer.json").read_text())
+    raw["model"]["vocab"]["grail"] = len(raw["model"]["vocab"])
+    (tmp_path / "tokenizer.json").write_text(json.dumps(raw))
+    with pytest.raises(InputError, match=r"lacks 1 of the student's \d+ pieces \(grail\)"):
+        ids_in(read_tokenizer(tmp_path), teacher, mpnet_run)
+
+
+def test_what_a_teacher_says_itself_costs_a_student_nothing() -> None:
+    logits = torch.randn(2, 2, 5)
+    logits[1, :, 3:] = float("-inf")
+    chances = list(torch.softmax(logits / 2, -1))
+    start, end = logits.unbind(1)
+    other = torch.where(torch.isinf(logits), logits, logits + torch.randn_like(logits)).requires_grad_()
+    assert float(soft_loss(start, end, chances, 2.0)) == pytest.approx(0, abs=1e-5)
+    loss = soft_loss(*other.unbind(1), chances, 2.0)
+    loss.backward()
+    assert loss.item() > 0.1 and torch.isfinite(other.grad).all()
+
+
+def test_a_teacher_of_another_architecture_is_no_artifact(
+    task: Task, questions: Questions, mpnet_run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"a mpnet, the exported graph is BERT's"):
+        export_reader(
+            task, questions, Questions(), mpnet_run / "best", tmp_path / "out", version="1", base="b", commands=[]
+        )
 
 
 def test_unusable_bases_options_and_data_are_refused(

@@ -66,14 +66,18 @@ def command(
     from models.errors import InputError
 
     declared, corpus, measured = load_any(task, data, without_pairs=without_pairs, shares=shares, doubted=doubted)
-    if declared.kind != "classifier":
-        raise InputError(f"task {declared.name} is of kind {declared.kind}; only classifiers are distilled")
+    reader = declared.kind == "reader"
+    if declared.kind == "encoder":
+        raise InputError(f"task {declared.name} is of kind encoder; classifiers and readers are distilled")
+    if reader and (unlabelled or soft_heads or soft_labelled):
+        raise click.UsageError("a reader has no heads, and learns of questions with passages only")
     if unknown := set(soft_heads) - set(declared.heads):
         raise InputError(f"--soft-head {', '.join(unknown)}: task {declared.name} has {', '.join(declared.heads)}")
     training = training_of(declared, weighted, options)
     try:
         from models.bases import directory_of
         from models.distil import Softness, distil
+        from models.distil_reader import distil_reader
         from models.teachers import is_artifact, model_of
         from models.unlabelled import read_unlabelled
     except ImportError as error:
@@ -82,12 +86,22 @@ def command(
     runs = [model for model in models if not is_artifact(model)]
     if base is None and not runs:
         raise click.UsageError("an artifact's weights are its own: say by --base what the student shall begin as")
-    found = read_unlabelled(unlabelled, column, encoding, (corpus, measured))
-    for line in found.notes():
-        click.echo(line, err=True)
+    if reader and len(runs) < len(models):
+        raise click.UsageError("an artifact says no chances of single tokens: a reader's --teacher has to be a run")
+    begun, softness = (
+        directory_of(base) if base else runs[0],
+        Softness(temperature, soft_share, soft_heads, soft_labelled),
+    )
     with surroundings(threads, device, track) as around:
-        best = distil(
-            declared, corpus, found.texts, models, directory_of(base) if base else runs[0], layers, out, training,
-            Softness(temperature, soft_share, soft_heads, soft_labelled), around, resume=resume,
-        )  # fmt: skip
+        if reader:
+            best = distil_reader(
+                declared, corpus, models, begun, layers, out, training, softness, around, resume=resume
+            )
+        else:
+            found = read_unlabelled(unlabelled, column, encoding, (corpus, measured))
+            for line in found.notes():
+                click.echo(line, err=True)
+            best = distil(
+                declared, corpus, found.texts, models, begun, layers, out, training, softness, around, resume=resume
+            )
     click.echo(f"{out}/best: epoch {best['epoch']}, dev {json.dumps(best['dev'])}")
