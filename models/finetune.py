@@ -104,11 +104,11 @@ def predict(
     labels: dict[str, list[int]] = {}
     for part in in_order(items, 64):
         batch = collate(part, pad_id, pooling)
-        out = run_batch(model, batch)
+        out = {head: of.float().cpu().numpy() for head, of in run_batch(model, batch).items()}
         for head, rows in batch.rows.items():
             for b, k, label, weight in rows:
                 if weight == 1.0 or label == OUTLIER:
-                    logits.setdefault(head, []).append(out[head][b, k].float().cpu().numpy())
+                    logits.setdefault(head, []).append(out[head][b, k])
                     labels.setdefault(head, []).append(label)
     return {head: (np.array(logits[head]), np.array(labels[head])) for head in logits}
 
