@@ -49,7 +49,9 @@ STORE = {
     "max_write_buffer_number": 2,
     "block_cache_size": 4 << 20,  # states at work are kept decoded, see Lives
 }
+QUIET = STORE | {"write_buffer_size": 1 << 20}  # where little is written: 4 MiB would fill, and memory climb, for days
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
+FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
 GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
@@ -213,20 +215,20 @@ class ExactApp(faust.App):  # type: ignore[misc]
             self.fail_stop(f"publish: {error!r}")
             raise
 
-    def exact_table(self, name: str) -> ExactTable:
+    def exact_table(self, name: str, store: Mapping[str, int] = STORE) -> ExactTable:
         """A table of this app, its changelog partitioned as every topic is."""
-        table: ExactTable = self._add_table(ExactTable, name, extra_topic_configs=CHANGELOG)
+        table: ExactTable = self._add_table(ExactTable, name, store, extra_topic_configs=CHANGELOG)
         return table
 
     def topic_table(self, name: str, topic: str, fold: Fold) -> TopicTable:
         """What `fold` makes of an output topic's records, by key."""
         raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
         source = self.topic(topic, partitions=self.settings.partitions, acks=False, allow_empty=True, **raw)
-        table: TopicTable = self._add_table(TopicTable, name, changelog_topic=source)
+        table: TopicTable = self._add_table(TopicTable, name, QUIET, changelog_topic=source)
         table.fold = fold
         return table
 
-    def _add_table(self, kind: type[ExactTable], name: str, **options: Any) -> Any:
+    def _add_table(self, kind: type[ExactTable], name: str, store: Mapping[str, int], **options: Any) -> Any:
         table = kind(
             self,
             name=name,
@@ -234,7 +236,7 @@ class ExactApp(faust.App):  # type: ignore[misc]
             key_type=str,
             value_type=bytes,
             beacon=self.tables.beacon,
-            options=dict(STORE),
+            options=dict(store),
             **options,
         )
         return self.tables.add(table)
@@ -254,6 +256,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "stream_recovery_delay": 0.0,
         "stream_buffer_maxsize": max(4096, 4 * settings.batch_records),
         "producer_acks": -1,
+        "consumer_max_fetch_size": FETCH_BYTES,
         "producer_max_request_size": 4 << 20,  # a dead letter of the largest record, with its headers
         "producer_max_batch_size": BATCH_BYTES,
         "broker_session_timeout": settings.session_timeout_s,

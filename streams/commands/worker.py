@@ -16,6 +16,7 @@ from streams.chat.templates import TemplatesFolder
 from streams.conversing import ANSWERING
 from streams.engines import load_encoder, load_news
 from streams.exact import ExactApp
+from streams.memory import give_back_freed
 from streams.metrics import Metrics, rules_gauges, templates_gauge
 from streams.mirror import DocumentsMirror, MarketMirror, Mirror
 from streams.news.entities import Gazetteer, load_watchlist
@@ -36,6 +37,7 @@ def command(metrics_port: int | None) -> None:
     GRETCHEN_DATA_DIR when several run on one machine. What is at work is finished and acknowledged before the worker
     ends. It ends by itself with exit code 70 when it can't finish what it began: let a supervisor start it again.
     """
+    give_back_freed()  # before models are loaded and threads begin
     settings = load_settings(os.environ, metrics_port=metrics_port)
     news, entities, clock = load_news(settings), load_watchlist(settings.watchlist), lambda: datetime.now(UTC)
     sectors = {each.entity: each.sector for each in entities}

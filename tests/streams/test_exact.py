@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mode.utils.queues import FlowControlEvent
 
 from streams.admin import ensure_topics, kafka_client_config
 from streams.events import Output
-from streams.exact import BATCH_BYTES, Appended, DirectConsumer, ExactApp
+from streams.exact import BATCH_BYTES, FETCH_BYTES, Appended, DirectConsumer, ExactApp
 from streams.settings import Settings
 from streams.topics import SCORED_NEWS
 
@@ -90,3 +91,13 @@ def test_only_a_delivery_that_has_to_wait_races(
     result = asyncio.run(drain())
     assert (len(races), len(delivered)) == (raced, 1 - raced)
     assert result == (None if raced else "delivered")
+
+
+def test_no_more_of_a_partition_is_fetched_at_once_than_may_be_held(tmp_path: Path) -> None:
+    async def most() -> Any:
+        app = ExactApp(Settings(data_dir=tmp_path))
+        client = app.consumer._thread._create_worker_consumer(app.transport)
+        await client.stop()
+        return client._max_partition_fetch_bytes
+
+    assert asyncio.run(most()) == FETCH_BYTES >= BATCH_BYTES  # what we append ourselves always fits

@@ -80,6 +80,18 @@ def test_what_is_old_is_forgotten_a_few_at_a_time_and_what_is_new_is_not(tmp_pat
     assert table.data.persisted_offset(TP("alerts", 1)) == 9
 
 
+def test_a_table_that_is_written_now_and_then_holds_little_of_it_in_memory(tmp_path: Path) -> None:
+    """Its writes of days, 3 MiB, are on disk by the time that a soak's second half begins."""
+    app = ExactApp(Settings(data_dir=tmp_path))
+    (tmp_path / app.settings.app_id).mkdir()
+    table = app.topic_table("episodes", "alerts", lambda _, record: record)
+    for at in range(300):
+        table.apply_changelog_batch([Row(TP("alerts", 1), at, "", b"%d" % at + b"x" * (10 << 10), b"E%d" % (at % 9))])
+    (db,) = table.data._dbs.values()
+    assert db.property_int_value("rocksdb.cur-size-all-mem-tables") < 2.5 * (1 << 20)
+    assert read(table, "E8") is not None
+
+
 def alerts_topic(*kinds: str) -> list[Row]:
     found = [msgspec.structs.replace(alert("E01"), id=f"E01:1:{kind}") for kind in kinds]
     return [Row(TP("alerts", 1), at, "", msgspec.json.encode(one), b"E01") for at, one in enumerate(found)]
