@@ -48,7 +48,7 @@ SECTIONS = (
     Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),
     Section("soak", "Soak", "Many records, and what memory does.", ("memory",)),
     Section("start", "Start", "Until the first record is scored."),
-    Section("gpu", "On a GPU", "Texts in, verdicts out, both on the same one in bf16; where there is a CUDA device."),
+    Section("gpu", "On a GPU", "Texts in, verdicts out, all on the same one in bf16; where there is a CUDA device."),
 )
 OTHERS_MATTER = 0.05  # of the cores' time: above that a figure is not the machine's
 
