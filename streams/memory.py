@@ -9,8 +9,8 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 OPTIONS = {
-    M_MMAP_THRESHOLD: 128 << 10,  # glibc's first value; set, it stays
-    M_TRIM_THRESHOLD: 256 << 10,
+    M_MMAP_THRESHOLD: 128 << 10,  # glibc's first value; set, it stays. With 1 MiB memory climbs still
+    M_TRIM_THRESHOLD: 16 << 20,  # free at the heap's end: less would go, and be taken again, with every batch
 }
 
 
