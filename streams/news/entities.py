@@ -101,7 +101,11 @@ def read_case(spelling: str) -> Case:
 
 def is_spelled(text: str, folded: Folded, first: int, case: Case) -> bool:
     """Whether the match that begins at `first` of the folded text is written as its case demands."""
-    capitals, smalls, starts = *case, folded.starts
-    return all(text[starts[first + at]].isupper() for at in capitals) and not any(
-        text[starts[first + at]].isupper() for at in smalls
-    )
+    starts = folded.starts
+    for at in case.capitals:
+        if not text[starts[first + at]].isupper():
+            return False
+    for at in case.smalls:  # noqa: SIM110 - generators would cost more than what they generate
+        if text[starts[first + at]].isupper():
+            return False
+    return True

@@ -30,7 +30,10 @@ TAGGED = re.compile(
     rf"(?<![\w$])\$(?=[A-Z])(?P<cashtag>{SYMBOL})"
     rf"|(?:(?<!\w)(?P<tight>{EXCHANGE}):|[(\[;] ?(?P<loose>{EXCHANGE}) ?: ?)(?P<listed>{SYMBOL})"
 )
-BARE = re.compile(rf"(?<![\w&$])(?:[A-Z0-9]{{1,10}}{CLASS}|[A-Z][A-Z0-9]{{{LEAST_BARE_CHARS - 1},9}})(?![\w&])")
+MAYBE_TAGGED = re.compile(r"[$:(\[;](?:(?<=[$:])[A-Z0-9]|(?<=[(\[;]) ?\w+ ?:)")  # cheap, and in all that is tagged
+BARE = re.compile(  # looks back from its first character: a search begins with a set of characters four times as fast
+    rf"[A-Z0-9](?<![\w&$][A-Z0-9])(?:[A-Z0-9]{{0,9}}{CLASS}|(?<=[A-Z])[A-Z0-9]{{{LEAST_BARE_CHARS - 1},9}})(?![\w&])"
+)
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -55,7 +58,7 @@ class Symbol(NamedTuple):
 
 def symbols(text: str) -> Iterator[Symbol]:
     """Tagged tokens, then bare ones; a headline in capitals has no bare ones, for there every word looks like one."""
-    if "$" in text or ":" in text:
+    if MAYBE_TAGGED.search(text) is not None:
         for match in TAGGED.finditer(text):
             group = "cashtag" if match["cashtag"] else "listed"
             exchange = (match["tight"] or match["loose"] or "").upper()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import streams.sample
 from models.errors import InputError
 from streams.news.entities import Entity, Gazetteer, load_watchlist
-from streams.news.tickers import may_stand_bare
+from streams.news.tickers import MAYBE_TAGGED, TAGGED, may_stand_bare
 from streams.settings import Settings
 
 SAMPLE = Path(streams.sample.__file__).parent
@@ -177,6 +177,31 @@ def test_words_and_short_tickers_never_stand_bare() -> None:
 
 
 # any text
+
+
+PIECES = [
+    "NYSE:",
+    "nse: ",
+    "(LON: ",
+    "[ TSX : ",
+    "; BSE:",
+    "$",
+    "TSLA",
+    "BRK.B",
+    "0700.HK",
+    "A",
+    "é",
+    " ",
+    "&",
+    "_",
+    ")",
+]
+
+
+@FEW
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_whatever_is_tagged_is_looked_for(text: str) -> None:
+    assert TAGGED.search(text) is None or MAYBE_TAGGED.search(text) is not None
 
 
 TEXTS = st.lists(st.text(max_size=12) | NAMES | st.sampled_from(["İ", "ß", "ﬁ", "e\u0301", "\ud800", " ", "$", "-"]))
