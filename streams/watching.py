@@ -124,7 +124,8 @@ class Changes:
 
     def note(self, event: Any, state: WindowState) -> None:
         """Keep the partition's list of open episodes true, also when a replay finds the state as it should be."""
-        opened, listed = self.open(event), state.entity in self.open(event).keys
+        opened = self.open(event)
+        listed = state.entity in opened.keys
         if open_episodes(state) > 0:
             if not listed:
                 opened.keys.append(state.entity)

@@ -9,18 +9,23 @@ import re
 from binascii import crc32
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 
 import msgspec
 from rensa import RMinHash
 
 REMEMBERED = 64  # news; with a day, what bounds the memory
 WITHIN_S = 86_400.0
-VALUES, BAND = 16, 4
+VALUES = 16
+BANDS = Struct("<4I")  # of four values
 ALIKE = 13  # equal values of 16: texts that share nine words of ten have so many in 93 of 100 cases, five of ten in 1
 FEWEST_WORDS = 5  # shorter texts are compared as a whole
 WORDS = re.compile(r"\w+")
 FIGURES = re.compile(r"\d+")
+LATELY = 4096  # news whose signature is at hand: entities, topic, sectors and all news ask for the same one
+LONGEST_AT_HAND = 1000  # characters, to bound what that takes
 CREDIT = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
 """What an aggregator appends: " - Reuters"."""
 
@@ -33,6 +38,7 @@ class Seen(msgspec.Struct, array_like=True, frozen=True):
     text: bytes = b""
 
 
+@lru_cache(maxsize=LATELY)
 def fingerprint(news_id: str) -> int:
     """48 bits: among 64 ids, two differing ones meet once in 10^11."""
     return int.from_bytes(blake2b(news_id.encode("utf-8", "surrogatepass"), digest_size=6).digest())
@@ -40,6 +46,10 @@ def fingerprint(news_id: str) -> int:
 
 def signature(text: str) -> bytes:
     """16 bytes that are alike for texts of like words, then 4 that are equal for equal figures."""
+    return signed_lately(text) if len(text) <= LONGEST_AT_HAND else signed(text)
+
+
+def signed(text: str) -> bytes:
     words = WORDS.findall(CREDIT.sub("", text).casefold()) if text else None
     if not words:
         return b""
@@ -51,6 +61,15 @@ def signature(text: str) -> bytes:
         minhash.update(words)
         digest = bytes([value & 255 for value in minhash.digest()])
     return digest + figures.to_bytes(4)
+
+
+signed_lately = lru_cache(maxsize=LATELY)(signed)
+
+
+@lru_cache(maxsize=LATELY)
+def bands(text: bytes) -> tuple[int, ...]:
+    """A number for each of a signature's bands; like texts share one."""
+    return tuple(place << 32 | values for place, values in enumerate(BANDS.unpack_from(text)))
 
 
 def alike(one: bytes, other: bytes) -> bool:
@@ -66,7 +85,7 @@ class Memory:
     def __init__(self, seen: Iterable[Seen] = ()) -> None:
         self.seen: deque[Seen] = deque()
         self._marks: dict[int, Seen] = {}
-        self._bands: dict[tuple[int, bytes], Seen] = {}
+        self._bands: dict[int, Seen] = {}
         for each in seen:
             self.add(each, float("-inf"))
 
@@ -75,8 +94,8 @@ class Memory:
         known = self._marks.get(mark)
         if known is not None or not text:
             return known
-        for start in range(0, VALUES, BAND):
-            known = self._bands.get((start, text[start : start + BAND]))
+        for band in bands(text):
+            known = self._bands.get(band)
             if known is not None and abs(known.at_s - at_s) <= WITHIN_S and alike(known.text, text):
                 return known
         return None
@@ -86,13 +105,13 @@ class Memory:
         self.seen.append(one)
         self._marks[one.mark] = one
         if one.text:
-            for start in range(0, VALUES, BAND):
-                self._bands[start, one.text[start : start + BAND]] = one
+            for band in bands(one.text):
+                self._bands[band] = one
         while len(self.seen) > REMEMBERED or (self.seen and self.seen[0].at_s < clock_s - WITHIN_S):
             gone = self.seen.popleft()
             if self._marks.get(gone.mark) is gone:
                 del self._marks[gone.mark]
             if gone.text:
-                for start in range(0, VALUES, BAND):
-                    if self._bands.get((start, gone.text[start : start + BAND])) is gone:
-                        del self._bands[start, gone.text[start : start + BAND]]
+                for band in bands(gone.text):
+                    if self._bands.get(band) is gone:
+                        del self._bands[band]
