@@ -18,8 +18,10 @@ from streams.news.windows import (
     BUCKET_S,
     COLUMNS,
     EVIDENCE,
+    FOLDS,
     HOURS,
     TEXT_CHARS,
+    ZEROS,
     Live,
     WindowState,
     decode_state,
@@ -250,3 +252,14 @@ def test_an_entity_named_now_and_then_takes_little() -> None:
 def test_rings_of_any_numbers_survive_being_stored(numbers: list[int]) -> None:
     state = WindowState(entity='0,0,0,0,"a', fine=numbers, hours=[10, 0, 0, 0, 0, 0, *numbers], days=[0] * 140)
     assert decode_state(encode_state(state)) == state
+
+
+@FEW
+@given(st.lists(st.tuples(st.sampled_from([0, 0, 10, 7, -20]), st.integers(1, 600)), max_size=8))
+def test_runs_of_zeros_are_written_in_the_longest_pieces(runs: list[tuple[int, int]]) -> None:
+    plain = written = msgspec.json.encode([value for value, count in runs for _ in range(count)])
+    for zeros, letter in ZEROS:
+        written = written.replace(zeros, letter)
+    for zeros, letter in FOLDS:
+        plain = plain.replace(zeros, letter)
+    assert plain == written
