@@ -67,8 +67,11 @@ def memberships(scored: ScoredNews, sectors: Mapping[str, str]) -> Iterator[tupl
         if sector := sectors.get(entity.entity):
             members[sector].append(entity)
     for sector, named in members.items():
+        if len(named) == 1:  # nearly always
+            yield SECTOR + sector, mention_of(scored, named[0].sentiment, named[0].probabilities)
+            continue
         mean = {label: sum(each.probabilities[label] for each in named) / len(named) for label in scored.probabilities}
-        sentiment = max(mean, key=mean.__getitem__) if len(named) > 1 else named[0].sentiment
+        sentiment = max(mean, key=mean.__getitem__)
         yield SECTOR + sector, mention_of(scored, sentiment, mean)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from models.engines import Prediction, Request
 from models.engines.onnx import OnnxEngine
 from streams.commands.tune import SAMPLE
 from streams.news.entities import Gazetteer, load_watchlist
-from streams.news.score import first_mentions
+from streams.news.score import first_mentions, likeliest, named, top
 from streams.settings import Settings
 
 TOLERANCE = 1e-5  # of a probability; float sums in another order are some 1e-7 apart
@@ -66,3 +66,13 @@ def test_the_texts_are_told_apart_so_that_a_mix_up_would_show(alone: list[Predic
     scores = np.array([prediction["topic"] for prediction in alone])
     apart = np.abs(scores[:, None] - scores[None]).max(-1) + np.eye(len(scores))
     assert (apart > 10 * TOLERANCE).all()
+
+
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20)
+    | st.lists(st.sampled_from([0.12344, 0.12345, 0.12346, 0.1235, 0.12355]), min_size=1, max_size=20)
+)
+def test_the_likeliest_is_what_rounding_all_would_find(row: list[float]) -> None:
+    labels, values = [f"t{n}" for n in range(len(row))], np.array(row, np.float32)
+    probabilities = named(labels, values)
+    assert likeliest(labels, values) == (top(probabilities), max(probabilities.values()))
