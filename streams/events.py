@@ -1,6 +1,7 @@
 """Records on the wire: CloudEvents headers in binary mode, dead letters with their original bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,8 +11,9 @@ from streams.records import DeadLetter, Record
 from streams.settings import Settings
 from streams.topics import DEAD_LETTERS, Topic
 
-SOURCE = b"gretchen"
-SPEC_VERSION = b"1.0"
+SPEC_VERSION = ("ce_specversion", b"1.0")
+SOURCE = ("ce_source", b"gretchen")
+JSON = ("content-type", b"application/json")
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -28,18 +30,17 @@ class Output(NamedTuple):
 
 def headers_of(event_id: str, kind: type[Record]) -> list[tuple[str, bytes]]:
     """CloudEvents attributes as Kafka headers (CloudEvents 1.0, Kafka protocol binding)."""
-    return [
-        ("ce_specversion", SPEC_VERSION),
-        ("ce_id", event_id.encode("utf-8", "replace")),
-        ("ce_source", SOURCE),
-        ("ce_type", kind.TYPE.encode()),
-        ("content-type", b"application/json"),
-    ]
+    return [SPEC_VERSION, ("ce_id", event_id.encode("utf-8", "replace")), SOURCE, type_header(kind), JSON]
+
+
+@cache
+def type_header(kind: type[Record]) -> tuple[str, bytes]:
+    return "ce_type", kind.TYPE.encode()
 
 
 def output(settings: Settings, topic: Topic, key: str, record: Any) -> Output:
     """One of our records, ready to send; the record has an `id`."""
-    return Output(topic.of(settings), key.encode(), msgspec.json.encode(record), headers_of(record.id, type(record)))
+    return Output(topic.of(settings), key.encode(), _encoder.encode(record), headers_of(record.id, type(record)))
 
 
 def dead_letter(settings: Settings, topic: Topic, message: Any, refused: Refused) -> Output:
@@ -52,13 +53,16 @@ def dead_letter(settings: Settings, topic: Topic, message: Any, refused: Refused
         ("partition", b"%d" % message.partition),
         ("offset", b"%d" % message.offset),
     ]
-    headers = [header for header in headers_of(event_id, DeadLetter) if header[0] != "content-type"]
+    headers = [header for header in headers_of(event_id, DeadLetter) if header is not JSON]
     return Output(DEAD_LETTERS.of(settings), message.key, message.value or b"", [*headers, *why])
 
 
-def header(headers: Mapping[str, bytes] | Sequence[tuple[str, bytes]] | None, name: str) -> str | None:
+def header(headers: dict[str, bytes] | Sequence[tuple[str, bytes]] | None, name: str) -> str | None:
     """The first header of a name, decoded; None without one."""
-    for key, value in headers.items() if isinstance(headers, Mapping) else headers or ():
+    for key, value in headers.items() if isinstance(headers, dict) else headers or ():
         if key == name:
             return value.decode("utf-8", "replace") if value is not None else None
     return None
+
+
+_encoder = msgspec.json.Encoder()
