@@ -88,16 +88,21 @@ async def batches(
     app, channel, loop = stream.app, stream.channel, asyncio.get_running_loop()
     queue, expected = channel.queue, dict[tuple[int, TP], int]()
 
+    async def look(message: Any, start: int) -> None:
+        found = await asyncio.to_thread(next_offset, app.settings, message.tp, start)
+        if app.fence.is_open(message.generation_id) and found != message.offset:
+            app.fail_stop(f"hole in {message.tp}: expected offset {start}, got {message.offset}, Kafka has {found}")
+
     async def take(event: Any, into: list[Any]) -> int:
-        message = event.message
-        place = (message.generation_id, message.tp)
-        start = expected.get(place, app.consumer._committed_offset[message.tp])
-        if app.fence.is_open(message.generation_id) and start is not None and message.offset > start:
-            found = await asyncio.to_thread(next_offset, app.settings, message.tp, start)
-            if app.fence.is_open(message.generation_id) and found != message.offset:
-                app.fail_stop(f"hole in {message.tp}: expected offset {start}, got {message.offset}, Kafka has {found}")
-        if not app.fence.is_open(message.generation_id):
+        message, is_open = event.message, app.fence.is_open
+        if not is_open(message.generation_id):
             return 0  # fetched before a rebalance: it comes again
+        place = (message.generation_id, message.tp)
+        start = expected[place] if place in expected else app.consumer._committed_offset[message.tp]
+        if start is not None and message.offset > start:
+            await look(message, start)
+            if not is_open(message.generation_id):
+                return 0
         expected[place] = message.offset + 1
         if not message.tracked:
             message.tracked = True
@@ -108,7 +113,7 @@ async def batches(
     def acknowledge(events: list[Any], generation: int) -> None:
         if app.fence.is_open(generation):  # not once a rebalance began: Faust dropped its lists, the records come again
             for event in events:
-                event.ack()
+                app.consumer.ack(event.message)  # event.ack() counts whom else it was given to: nobody
 
     try:
         while not stream.should_stop:

@@ -18,9 +18,11 @@ import os
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import faust
+from aiokafka.partitioner import murmur2
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -53,6 +55,8 @@ QUIET = STORE | {"write_buffer_size": 1 << 20}  # where little is written: 4 MiB
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
 GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
+TURN = 100  # records, then others may run
+COMMIT_EVERY = 10_000  # Faust's own: so many acknowledged records are committed before their time
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
 DRAIN_S = 5.0  # how long a SIGTERM waits for it; the rest of the shutdown takes about two seconds
 
@@ -91,15 +95,14 @@ class IdempotentProducer(driver.Producer):  # type: ignore[misc]
         In aiokafka's own batches: a future a record, as send() gives, is most of what a short record costs.
         """
         producer = self._ensure_producer()
-        for topic in {each.topic for each in outputs}:
-            await producer.client._wait_on_metadata(topic)
+        partitions = {topic: len(await producer.partitions_for(topic)) for topic in {each.topic for each in outputs}}
         pieces: list[Piece] = []
-        filling: dict[TP, Piece] = {}
+        filling: dict[tuple[str, int], Piece] = {}
         for n, each in enumerate(outputs):
-            tp = TP(each.topic, self.partition_of(each))
-            piece = filling.get(tp)
+            place = each.topic, self.partition_of(each, partitions[each.topic])
+            piece = filling.get(place)
             if piece is None or not piece.took(n, each):
-                piece = filling[tp] = Piece(tp, producer.create_batch(), [])
+                piece = filling[place] = Piece(TP(*place), producer.create_batch(), [])
                 pieces.append(piece)
                 if not piece.took(n, each):
                     raise ValueError(f"a record of {len(each.value)} bytes for {each.topic} fits into no batch")
@@ -113,15 +116,24 @@ class IdempotentProducer(driver.Producer):  # type: ignore[misc]
                 appended[n] = Appended(piece.tp.partition, first + relative)
         return appended
 
-    def partition_of(self, each: Output) -> int:
-        return self.key_partition(each.topic, each.key).partition if each.partition is None else each.partition
+    def partition_of(self, each: Output, partitions: int) -> int:
+        """As Java's client chooses, by whom producers of ours and of others must agree."""
+        if each.partition is not None:
+            return each.partition
+        if each.key is None:
+            return int(self.key_partition(each.topic, None).partition)  # any
+        return int((hash_of(each.key) & 0x7FFFFFFF) % partitions)
+
+
+hash_of = lru_cache(maxsize=4096)(murmur2)  # in Python: an entity's key would take longer than its record
 
 
 class DirectConsumer(driver.Consumer):  # type: ignore[misc]
     """Hands a record to its agent's queue at once where nothing has to be waited for.
 
-    Faust lets every delivery race the next rebalance (transport/consumer.py:1220, wait_first): four tasks and a wait a
-    record, most of what reading costs. Only a delivery that waits, for a full queue or a suspended flow, needs that.
+    Nearly every record just follows the one before, and has an agent whose queue has room: it goes straight there. Of
+    the others Faust lets every delivery race the next rebalance (transport/consumer.py:1220, wait_first): four tasks
+    and a wait a record. Only a delivery that waits, for a full queue or a suspended flow, needs that.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -139,8 +151,30 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
         """A fetch of one record costs as much as one of fifty, and Kafka answers as soon as there is one: what comes
         while batches are at work is gathered, as it would wait for them anyway."""
         await asyncio.sleep(GATHER_S if self.app.fence.busy else 0)
-        async for each in super().getmany(timeout=timeout):
-            yield each
+        delivered = 0
+        async for tp, message in super().getmany(timeout=timeout):
+            if self._deliver(tp, message):
+                delivered += 1
+                if delivered % TURN == 0:
+                    await asyncio.sleep(0)
+            else:
+                yield tp, message
+
+    def _deliver(self, tp: TP, message: Any) -> bool:
+        """Do what Faust would do with the record (transport/consumer.py:1201-1223, transport/conductor.py:101-142), if
+        that is to put it into its agent's queue and nothing else."""
+        app, read = self.app, self._read_offset[tp]
+        channels = app.topics._tp_index.get(tp, ())
+        if len(channels) != 1 or read is None or message.offset != read + 1 or not app.flow_control.is_active():
+            return False
+        (channel,) = channels
+        queue = channel.queue
+        if channel.key_type is not bytes or queue.qsize() >= queue.pressure_high_size or self._n_acked >= COMMIT_EVERY:
+            return False
+        message.incref()
+        queue.force_put_nowait(faust.Event(app, message.key, message.value, None, message))
+        self._read_offset[tp] = message.offset
+        return True
 
     async def wait_first(self, *waited: Any, timeout: Any = None) -> Any:
         tp, self._delivered = self._delivered, None
@@ -261,6 +295,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "producer_max_batch_size": BATCH_BYTES,
         "broker_session_timeout": settings.session_timeout_s,
         "broker_heartbeat_interval": settings.session_timeout_s / 4,
+        "broker_commit_every": COMMIT_EVERY,
         "broker_commit_interval": 1.0,
         "consumer_auto_offset_reset": "earliest",
         "web_enabled": False,

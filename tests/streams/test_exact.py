@@ -2,21 +2,33 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from hypothesis import given
+from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
-from mode.utils.queues import FlowControlEvent
+from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
 from streams.admin import ensure_topics, kafka_client_config
 from streams.events import Output
-from streams.exact import BATCH_BYTES, FETCH_BYTES, Appended, DirectConsumer, ExactApp
+from streams.exact import (
+    BATCH_BYTES,
+    COMMIT_EVERY,
+    FETCH_BYTES,
+    Appended,
+    DirectConsumer,
+    ExactApp,
+    IdempotentProducer,
+)
 from streams.settings import Settings
 from streams.topics import SCORED_NEWS
 
@@ -57,7 +69,8 @@ def test_records_lie_where_publish_says_and_in_its_order(kafka_settings: Setting
 def test_faust_still_lets_a_delivery_race_the_next_rebalance() -> None:
     source = "".join(inspect.getsource(Consumer._drain_messages).split())
     assert "callback=self.callback" in source
-    assert "awaitself.wait_first(callback(message),self.suspend_flow.wait())" in source
+    assert "awaitself.wait_first(callback(message),self.suspend_flow.wait())set_read_offset(tp,offset)" in source
+    assert "ifself._n_acked>=commit_every:" in source
 
 
 @pytest.mark.parametrize(("full", "suspended", "raced"), [(False, False, 0), (True, False, 1), (False, True, 1)])
@@ -91,6 +104,59 @@ def test_only_a_delivery_that_has_to_wait_races(
     result = asyncio.run(drain())
     assert (len(races), len(delivered)) == (raced, 1 - raced)
     assert result == (None if raced else "delivered")
+
+
+@pytest.mark.parametrize(
+    ("odd", "faust"),
+    [
+        ({}, []),
+        ({"read": None}, [0]),  # the first of a partition: Faust compares it with the commit
+        ({"offsets": [0, 1, 4, 5]}, [4]),  # a hole in the offsets, of which Faust keeps account
+        ({"offsets": [0, 1, 1, 2]}, [1]),  # one that was read before
+        ({"queued": 2}, [2, 3]),  # a queue that is nearly full: Faust stops fetching
+        ({"acked": COMMIT_EVERY}, [0, 1, 2, 3]),  # Faust commits first
+        ({"suspended": True}, [0, 1, 2, 3]),
+        ({"channels": 2}, [0, 1, 2, 3]),
+        ({"key_type": str}, [0, 1, 2, 3]),  # to be decoded
+    ],
+)
+def test_only_a_record_that_just_follows_goes_past_faust(
+    odd: dict[str, Any], faust: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tp, case = TP("news", 0), {"read": -1, "offsets": [0, 1, 2, 3], "queued": 0, "acked": 0, "channels": 1} | odd
+
+    async def fetched(consumer: Any, timeout: float) -> AsyncIterator[Any]:
+        for offset in case["offsets"]:
+            yield tp, ConsumerMessage("news", 0, offset, 0.0, 0, (), b"key", b"%d" % offset, None, tp=tp)
+
+    async def drain() -> tuple[list[int], list[Any]]:
+        app = ExactApp(Settings(data_dir=tmp_path))
+        app.flow_control.suspend() if case.get("suspended") else app.flow_control.resume()
+        consumer, queue = app.consumer, FlowControlQueue(maxsize=6, flow_control=app.flow_control)
+        for _ in range(case["queued"]):
+            queue.force_put_nowait(None)
+        channel = SimpleNamespace(queue=queue, key_type=case.get("key_type", bytes))
+        app.topics._tp_index[tp] = [channel] * case["channels"]
+        consumer._read_offset[tp], consumer._n_acked = case["read"], case["acked"]
+        left = []
+        async for place, message in consumer.getmany(timeout=1.0):
+            left.append(message.offset)
+            consumer._read_offset[place] = message.offset  # as Faust's drain does
+        return left, [queue.get_nowait() for _ in range(queue.qsize())][case["queued"] :]
+
+    monkeypatch.setattr(driver.Consumer, "getmany", fetched)
+    left, delivered = asyncio.run(drain())
+    assert left == faust
+    assert sorted([*left, *(int(event.value) for event in delivered)]) == case["offsets"]
+    assert all(event.message.refcount == 1 and event.key == b"key" for event in delivered)
+
+
+@given(key=st.binary(min_size=1), partitions=st.integers(1, 100))
+def test_a_key_has_the_partition_that_other_clients_give_it(key: bytes, partitions: int) -> None:
+    producer = IdempotentProducer.__new__(IdempotentProducer)
+    theirs = DefaultPartitioner()(key, list(range(partitions)), [])
+    assert producer.partition_of(Output("news", key, b""), partitions) == theirs
+    assert producer.partition_of(Output("news", key, b"", (), 7), partitions) == 7
 
 
 def test_no_more_of_a_partition_is_fetched_at_once_than_may_be_held(tmp_path: Path) -> None:
