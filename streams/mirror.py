@@ -38,6 +38,8 @@ POLL_RECORDS = 2000
 FETCH_BYTES = 2 << 20  # of a partition at once
 ALERTS_KEPT = 1000
 STATES_DECODED = 1024  # kept as objects: some 40 KB each
+ZLIB = b"x"  # begins what it made, and no JSON
+STATES_LOOSE = 512  # kept as they came, some 4 KB each: to compress one takes longer than all else that is done with it
 
 log = logging.getLogger("gretchen.mirror")
 
@@ -206,10 +208,12 @@ class DocumentsMirror(Mirror):
 
 
 class States:
-    """The newest state of each stream, as compressed JSON; some are kept decoded, those asked for last."""
+    """The newest state of each stream, as JSON, compressed but for those written last, which are soon written again;
+    some are kept decoded, those asked for last."""
 
-    def __init__(self, decoded: int = STATES_DECODED) -> None:
+    def __init__(self, decoded: int = STATES_DECODED, loose: int = STATES_LOOSE) -> None:
         self._held: dict[Scope, dict[str, tuple[int, bytes]]] = {}
+        self._loose, self._most_loose = OrderedDict[str, None](), loose
         self._decoded: OrderedDict[str, tuple[bytes, WindowState]] = OrderedDict()
         self._most = decoded
         self._lock = threading.Lock()
@@ -227,7 +231,13 @@ class States:
         for key, (offset, state) in latest.items():
             held = self._held.setdefault(group_of(key).scope, {})
             if key not in held or offset >= held[key][0]:
-                held[key] = (offset, zlib.compress(memoryview(state), 1))
+                held[key] = (offset, bytes(memoryview(state)))
+                self._loose[key] = None
+                self._loose.move_to_end(key)
+        while len(self._loose) > self._most_loose:
+            key, _ = self._loose.popitem(last=False)
+            held = self._held[group_of(key).scope]
+            held[key] = (held[key][0], zlib.compress(held[key][1], 1))
 
     def get(self, key: str) -> WindowState | None:
         """None for a key that no stream has. Raises msgspec.ValidationError for a state of a layout there never was."""
@@ -239,7 +249,7 @@ class States:
             if decoded is not None and decoded[0] is held[1]:
                 self._decoded.move_to_end(key)
                 return decoded[1]
-        state = read_stored(zlib.decompress(held[1]))
+        state = read_stored(zlib.decompress(held[1]) if held[1].startswith(ZLIB) else held[1])
         with self._lock:
             self._decoded[key] = (held[1], state)
             while len(self._decoded) > self._most:

@@ -17,7 +17,7 @@ from kafka.admin import NewTopic
 
 from streams.admin import admin_client, ensure_topics, kafka_client_config
 from streams.broker import EmbeddedKafka
-from streams.mirror import DocumentsMirror, LastAlerts, MarketMirror, States
+from streams.mirror import ZLIB, DocumentsMirror, LastAlerts, MarketMirror, States
 from streams.news.groups import group_of
 from streams.news.windows import WindowState, encode_state
 from streams.queries import partition_of
@@ -194,6 +194,17 @@ def test_a_state_is_decoded_once_until_it_changes_and_only_so_many_are_kept() ->
     assert {state.entity for state in states.of("entity")} == {"a", "b", "c"}
     assert states.get("a") is not first
     assert states.get("a") == first
+
+
+def test_states_that_are_written_seldom_are_compressed_and_read_all_the_same() -> None:
+    states = States(loose=2)
+    for offset, key in enumerate("abcadbaee"):
+        states.take([record(key, offset, state_of(key, offset))])
+    held = {key: state for key, (_, state) in states._held["entity"].items()}
+    assert {key for key, state in held.items() if state.startswith(ZLIB)} == {"b", "c", "d"}
+    assert [states.get(key) for key in "abcde"] == [
+        state_of(*each) for each in zip("abcde", (6, 5, 2, 4, 8), strict=True)
+    ]
 
 
 def test_what_a_table_keeps_beside_streams_and_what_is_broken_is_no_state() -> None:
