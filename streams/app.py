@@ -11,7 +11,7 @@ from streams.batching import Batch, batches
 from streams.chat.memory import fold_answer, heard_before
 from streams.conversing import Answerer, Talk, converse_batch, feedback_batch, relay_batch
 from streams.desk import Clock, Desk
-from streams.exact import QUIET, ExactApp
+from streams.exact import ExactApp
 from streams.metrics import Metrics
 from streams.news.alerts import fold_alert
 from streams.news.rules import RuleBook
@@ -92,7 +92,7 @@ def create_app(
     whether what `answer` reads from is there, so that questions may be taken."""
     app = ExactApp(settings)
     desk = Desk(app, settings, metrics, clock)
-    windows, groups, storms = app.exact_table("windows"), app.exact_table("groups"), app.exact_table("storms", QUIET)
+    windows, groups, storms = (app.exact_table(name) for name in ("windows", "groups", "storms"))
     episodes = app.topic_table("episodes", ALERTS.of(settings), fold_alert)
     conversations = app.topic_table("conversations", CHAT_ANSWERS.of(settings), fold_answer)
     news, talk = Scorer(news_engine, metrics, "score_news"), Talk(conversations, answer, asyncio.Lock())

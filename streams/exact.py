@@ -45,13 +45,13 @@ CHANGELOG = {
     "min.cleanable.dirty.ratio": "0.1",
     "max.compaction.lag.ms": str(2 * COMPACTION_LAG_MS),
 }
-# of each partition of each table, some twenty in a worker: RocksDB's own 64 MiB to write in would grow for hours
+# of each partition of each table, some twenty in a worker: RocksDB's own 64 MiB to write in would grow for hours, and 4
+# in tables that are written now and then; a flush leaves a fraction of it, as states are written again and again
 STORE = {
-    "write_buffer_size": 4 << 20,
+    "write_buffer_size": 1 << 20,
     "max_write_buffer_number": 2,
     "block_cache_size": 4 << 20,  # states at work are kept decoded, see Lives
 }
-QUIET = STORE | {"write_buffer_size": 1 << 20}  # where little is written: 4 MiB would fill, and memory climb, for days
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
 GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
@@ -249,20 +249,20 @@ class ExactApp(faust.App):  # type: ignore[misc]
             self.fail_stop(f"publish: {error!r}")
             raise
 
-    def exact_table(self, name: str, store: Mapping[str, int] = STORE) -> ExactTable:
+    def exact_table(self, name: str) -> ExactTable:
         """A table of this app, its changelog partitioned as every topic is."""
-        table: ExactTable = self._add_table(ExactTable, name, store, extra_topic_configs=CHANGELOG)
+        table: ExactTable = self._add_table(ExactTable, name, extra_topic_configs=CHANGELOG)
         return table
 
     def topic_table(self, name: str, topic: str, fold: Fold) -> TopicTable:
         """What `fold` makes of an output topic's records, by key."""
         raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
         source = self.topic(topic, partitions=self.settings.partitions, acks=False, allow_empty=True, **raw)
-        table: TopicTable = self._add_table(TopicTable, name, QUIET, changelog_topic=source)
+        table: TopicTable = self._add_table(TopicTable, name, changelog_topic=source)
         table.fold = fold
         return table
 
-    def _add_table(self, kind: type[ExactTable], name: str, store: Mapping[str, int], **options: Any) -> Any:
+    def _add_table(self, kind: type[ExactTable], name: str, **options: Any) -> Any:
         table = kind(
             self,
             name=name,
@@ -270,7 +270,7 @@ class ExactApp(faust.App):  # type: ignore[misc]
             key_type=str,
             value_type=bytes,
             beacon=self.tables.beacon,
-            options=dict(store),
+            options=dict(STORE),
             **options,
         )
         return self.tables.add(table)
