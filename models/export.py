@@ -70,7 +70,7 @@ def export(
     for name, scored in dev.items():
         config["heads"][name]["temperature"] = evaluate.fit_temperature(scored)
     content = model.SerializeToString()
-    files |= {ZIPPED_MODEL: gzip.compress(content, mtime=0)} if zipped else {MODEL: content}
+    files |= model_file(content, zipped=zipped)
     manifest = {
         "name": task.name,
         "version": version,
@@ -272,6 +272,11 @@ def _weights(run: Path) -> tuple[dict[str, graph.Floats], dict[str, Any]]:
             " others; wanted --method full, lora or adalora"
         )
     return weights, config
+
+
+def model_file(content: bytes, *, zipped: bool) -> Files:
+    """A model as the artifact keeps it, by its name."""
+    return {ZIPPED_MODEL: gzip.compress(content, mtime=0)} if zipped else {MODEL: content}
 
 
 def check_bert(config: Mapping[str, Any], run: Path) -> None:

@@ -16,7 +16,7 @@ from models.answer_cards import encoder_card
 from models.batches import arrays, cut, read_tokenizer
 from models.engines.encoder import Encoder
 from models.errors import InputError
-from models.export import Files, Say, scheme_of, write_artifact
+from models.export import Files, Say, model_file, scheme_of, write_artifact
 from models.questions import Question, Questions
 from models.tasks import Task
 
@@ -25,7 +25,8 @@ CALIBRATION_QUESTIONS = 250  # and as many passages
 
 def export_encoder(
     task: Task, questions: Questions, measured: Questions, run: Path, out: Path, *,
-    version: str, base: str, commands: list[str], force: bool = False, say: Say = lambda line: None,
+    version: str, base: str, commands: list[str], force: bool = False, zipped: bool = False,
+    say: Say = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the artifact to `out` and return its manifest. Raises GateRefused, InputError."""
     weights, bert = packing.weights_of(run, lambda name: f"encoder.{name}")
@@ -55,7 +56,7 @@ def export_encoder(
         say(f"{fall.head} {fall.metric} on dev: float32 {fall.before:.4f}, int8 {fall.after:.4f}")
     faults = quantize.check_gate(falls, force=force)
 
-    files["model.onnx"] = model.SerializeToString()
+    files |= model_file(model.SerializeToString(), zipped=zipped)
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
         quantization={"scheme": f"{scheme_of(task)}; {quantize.APART}",

@@ -20,7 +20,7 @@ from models.batches import read_tokenizer
 from models.engines.reader import Reader
 from models.errors import InputError
 from models.evaluate import WRONG_ANSWER_PRICE
-from models.export import Files, Say, scheme_of, write_artifact
+from models.export import Files, Say, model_file, scheme_of, write_artifact
 from models.questions import Question, Questions
 from models.tasks import Task
 from models.windows import Shape, Specials, Window, arrays, windows_of
@@ -33,7 +33,8 @@ FLOAT_STEPS = ((), ("down",), ("down", "attended"))
 
 def export_reader(
     task: Task, questions: Questions, measured: Questions, run: Path, out: Path, *,
-    version: str, base: str, commands: list[str], force: bool = False, say: Say = lambda line: None,
+    version: str, base: str, commands: list[str], force: bool = False, zipped: bool = False,
+    say: Say = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the artifact to `out` and return its manifest. Raises GateRefused, InputError."""
     weights, bert = packing.weights_of(run, renamed)
@@ -65,7 +66,7 @@ def export_reader(
         say("int8 lost too much; keeping more in float32")
     faults = quantize.check_gate(falls, force=force)
 
-    files["model.onnx"] = model.SerializeToString()
+    files |= model_file(model.SerializeToString(), zipped=zipped)
     config["reading"] |= calibration(dev, reads)
     say(f"answering from a chance of {config['reading']['threshold']:.2f} on")
     manifest = packing.manifest_of(

@@ -11,6 +11,8 @@ pytest.importorskip("torch", reason="training wants the [train] extra")
 pytest.importorskip("transformers", reason="training wants the [train] extra")
 pytest.importorskip("bm25s", reason="BM25 wants the [train] extra")
 
+from models.artifact import load_artifact
+from models.engines.encoder import Encoder
 from streams.commands.models import command
 
 TASK = """
@@ -84,3 +86,14 @@ def test_a_vocabulary_is_pruned_to_questions_and_passages(data: Path, tiny_base:
     gretchen("prune-vocabulary", data / "reader.toml", *arguments)
     vocabulary = json.loads((out / "tokenizer.json").read_text())["model"]["vocab"]
     assert {"zebra", "acme", "deal"} <= vocabulary.keys() and "globex" not in vocabulary
+
+
+def test_an_encoder_kept_by_gzip_finds_the_same(data: Path, tiny_base: Path, tmp_path: Path) -> None:
+    gretchen("finetune", data / "encoder.toml", "--base", tiny_base, "--data", data, "--out", tmp_path / "run")
+    vectors = []
+    for name, option in (("plain", ()), ("zipped", ("--gzip",))):
+        gretchen("export", tmp_path / "run", "--task", data / "encoder.toml", "--data", data, "--base-name", "tiny",
+                 "--force", "--out", tmp_path / name, *option)  # fmt: skip
+        vectors.append(Encoder(load_artifact(tmp_path / name)).encode(["acme shares rise today"]))
+    assert not (tmp_path / "zipped/model.onnx").exists()
+    assert (vectors[0] == vectors[1]).all()

@@ -30,7 +30,7 @@ from streams.commands.models.reports import print_reports
 )  # fmt: skip
 @click.option(
     "--gzip", "zipped", is_flag=True,
-    help="Keep the model by gzip: a sixth smaller, and a tenth of a second slower to load (classifiers).",
+    help="Keep the model by gzip: a sixth smaller, and a tenth of a second slower to load.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Write it even if int8 lost too much; the manifest says so.")
 def command(
@@ -45,12 +45,10 @@ def command(
         raise train_missing(error) from None
     if precision != "int8" and declared.kind != "classifier":
         raise click.UsageError(f"--precision {precision} is for classifiers; {declared.name} is a {declared.kind}'s")
-    if zipped and declared.kind != "classifier":
-        raise click.UsageError(f"--gzip is for classifiers; {declared.name} is a {declared.kind}'s")
-    options = {"report": report, "precision": precision, "zipped": zipped} if declared.kind == "classifier" else {}
+    options = {"report": report, "precision": precision} if declared.kind == "classifier" else {}
     manifest = write(
-        declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force, **options,
-        commands=[*recipe, own_command(sys.argv[1:])],
+        declared, corpus, measured, run / "best", out, version=version, base=base_name, force=force, zipped=zipped,
+        commands=[*recipe, own_command(sys.argv[1:])], **options,
         say=lambda line: console.print(line, highlight=False),
     )  # fmt: skip
     size = sum(file["bytes"] for file in manifest["files"].values())
