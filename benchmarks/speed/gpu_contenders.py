@@ -76,15 +76,15 @@ def agreeing(field: Sequence[Contender], texts: Texts, plan: Plan) -> Iterator[f
 
 
 def enter(artifact: Artifact, gpu: Gpu, texts: Texts, batches: Sequence[int]) -> Iterator[Measured]:
-    yield choose([ours(artifact, gpu)], texts)
+    yield choose([ours(artifact, gpu, callers) for callers in (1, CALLERS)], texts)
     model = weights.text_model(artifact).to(gpu.device, gpu.dtype)
     assert tuple(model.config.id2label.values()) == labels_of(artifact)
     yield choose(pipelines(artifact, gpu, model, batches), texts)
     yield choose(loops(artifact, gpu, model, batches), texts)
 
 
-def ours(artifact: Artifact, gpu: Gpu) -> Contender:
-    engine, pool = TorchEngine(artifact, str(gpu.device)), ThreadPoolExecutor(CALLERS)
+def ours(artifact: Artifact, gpu: Gpu, callers: int) -> Contender:
+    engine, pool = TorchEngine(artifact, str(gpu.device)), ThreadPoolExecutor(callers)
     labels = engine.labels[HEAD]
 
     def score(texts: Texts) -> list[str]:
@@ -93,7 +93,7 @@ def ours(artifact: Artifact, gpu: Gpu) -> Contender:
         return [labels[int(one[HEAD].argmax())] for part in done for one in part]
 
     note = "All heads, and a verdict for each entity that the data names; the others compute the sentiment alone."
-    return Contender("gretchen", score, {"chunk": str(CHUNK)}, note)
+    return Contender("gretchen", score, {"chunk": str(CHUNK), "calling threads": str(callers)}, note)
 
 
 def spent(artifact: Artifact, gpu: Gpu, texts: Texts, rounds: int) -> dict[str, list[float]]:
