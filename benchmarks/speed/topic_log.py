@@ -1,6 +1,8 @@
 """What lies in a topic, read outside of any group: how much, and each record with Kafka's stamp."""
 
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -11,6 +13,7 @@ from streams.topics import Topic
 
 REQUEST_S = 30.0
 AT_ONCE, LOOK_S = 5000, 0.3
+AGAIN, AGAIN_S = 10, 1.0
 
 
 class Appended(NamedTuple):
@@ -50,10 +53,16 @@ class TopicLog:
 
     def ends(self) -> list[int]:
         """The next offset of each partition."""
-        return [
-            self._consumer.get_watermark_offsets(TopicPartition(self.name, each), REQUEST_S)[1]
-            for each in self._partitions
-        ]
+        return [self._end(each) for each in self._partitions]
+
+    def _end(self, partition: int) -> int:
+        """Kafka on a busy machine may be without a partition's leader for a moment. Raises KafkaException."""
+        place = TopicPartition(self.name, partition)
+        for _ in range(AGAIN):
+            with suppress(KafkaException):
+                return int(self._consumer.get_watermark_offsets(place, REQUEST_S)[1])
+            time.sleep(AGAIN_S)
+        return int(self._consumer.get_watermark_offsets(place, REQUEST_S)[1])
 
     def count(self) -> int:
         """Records appended since the topic was made."""
