@@ -65,7 +65,7 @@ def test_documents_without_a_reader_are_an_error_with_a_remedy(tmp_path: Path, m
 
 
 def test_a_conversation_goes_on_line_by_line() -> None:
-    said = "hi\nmy card was swallowed by the machine\n\nwhat is this charge\nthe first one\ntalk to a human\nhello?\n"
+    said = "hi\nmy card was swallowed by the machine\n\nit was declined\nthe first one\ntalk to a human\nhello?\n"
     result = run("chat", said=said)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
