@@ -13,7 +13,7 @@ from streams.topics import Topic
 
 REQUEST_S = 30.0
 AT_ONCE, LOOK_S = 5000, 0.3
-AGAIN, AGAIN_S = 10, 1.0
+AGAIN, AGAIN_S = 60, 1.0
 
 
 class Appended(NamedTuple):
@@ -56,7 +56,7 @@ class TopicLog:
         return [self._end(each) for each in self._partitions]
 
     def _end(self, partition: int) -> int:
-        """Kafka on a busy machine may be without a partition's leader for a moment. Raises KafkaException."""
+        """A broker that is starved loses its partitions for a while. Raises KafkaException."""
         place = TopicPartition(self.name, partition)
         for _ in range(AGAIN):
             with suppress(KafkaException):
