@@ -30,7 +30,7 @@ from streams.exact import (
     IdempotentProducer,
 )
 from streams.settings import Settings
-from streams.topics import SCORED_NEWS
+from streams.topics import SCORED_NEWS, TOPICS
 
 
 async def published(settings: Settings, *batches: Sequence[Output]) -> list[list[Appended]]:
@@ -64,6 +64,24 @@ def test_records_lie_where_publish_says_and_in_its_order(kafka_settings: Setting
         places = [place for place, each in zip(appended, outputs, strict=True) if each.key == key]
         assert len({place.partition for place in places}) == 1
         assert places == sorted(places)
+
+
+@pytest.mark.kafka
+def test_topics_stay_known_while_another_is_waited_for(kafka_settings: Settings) -> None:
+    *known, late = TOPICS
+    ensure_topics(kafka_settings, known)
+
+    async def publish() -> list[Appended]:
+        app = ExactApp(kafka_settings)
+        async with app.producer:
+            await app.producer._ensure_producer().client.force_metadata_update()  # as after a request that failed
+            outputs = [Output(topic.of(kafka_settings), b"key", b"value", ()) for topic in TOPICS]
+            publishing = asyncio.ensure_future(app.publish(outputs))
+            await asyncio.sleep(1)
+            await asyncio.to_thread(ensure_topics, kafka_settings, [late])
+            return await asyncio.wait_for(publishing, 30)
+
+    assert [each.offset for each in asyncio.run(publish())] == [0] * len(TOPICS)
 
 
 def test_faust_still_lets_a_delivery_race_the_next_rebalance() -> None:
