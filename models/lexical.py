@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # bm25s wakes jax where it is, and jax takes three quarters of a GPU
-import bm25s  # noqa: E402
+import bm25s
 
 K1, B = 1.2, 0.75
 STOP_WORDS = "en_plus"  # with "what" and "which": a passage that has them is no nearer to a question
