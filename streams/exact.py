@@ -95,7 +95,7 @@ class IdempotentProducer(driver.Producer):  # type: ignore[misc]
         In aiokafka's own batches: a future a record, as send() gives, is most of what a short record costs.
         """
         producer = self._ensure_producer()
-        partitions = {topic: len(await producer.partitions_for(topic)) for topic in {each.topic for each in outputs}}
+        partitions = {topic: await self.partitions_of(topic) for topic in {each.topic for each in outputs}}
         pieces: list[Piece] = []
         filling: dict[tuple[str, int], Piece] = {}
         for n, each in enumerate(outputs):
@@ -115,6 +115,14 @@ class IdempotentProducer(driver.Producer):  # type: ignore[misc]
             for relative, n in enumerate(piece.numbers):
                 appended[n] = Appended(piece.tp.partition, first + relative)
         return appended
+
+    async def partitions_of(self, topic: str) -> int:
+        """Of a topic that is followed from now on: one that the client knows by chance, since it asked for all, it
+        forgets as it begins to follow another, and a batch that is to be sent once more has then no leader for good."""
+        client = self._ensure_producer().client
+        if topic not in client._topics:
+            await client.add_topic(topic)
+        return len(await client._wait_on_metadata(topic))
 
     def partition_of(self, each: Output, partitions: int) -> int:
         """As Java's client chooses, by whom producers of ours and of others must agree."""
