@@ -15,7 +15,7 @@ import onnxruntime as ort
 from models.artifact import load_artifact
 from models.cores import cpus
 from models.engines import Request
-from models.engines.onnx import tokenizer_of
+from models.engines.texts import tokenizer_of
 from streams.engines import load_news
 from streams.news.score import SENTIMENT
 from streams.settings import ZOO, load_settings

@@ -22,7 +22,8 @@ import onnxruntime as ort
 from models.artifact import Artifact
 from models.batches import cut
 from models.engines import Request
-from models.engines.onnx import OnnxEngine, tokenizer_of
+from models.engines.onnx import OnnxEngine
+from models.engines.texts import tokenizer_of
 from streams.settings import Settings
 
 Texts = Sequence[Request]

@@ -24,8 +24,8 @@ from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.zoo import shipped
 from models.artifact import Artifact
 from models.cores import engine_threads
-from models.engines.onnx import tokenizer_of
 from models.engines.reader import Reader
+from models.engines.texts import tokenizer_of
 from models.errors import GretchenError
 from models.windows import Candidate, Shape, Specials, Window, arrays, candidates, windows_of
 from streams.demo.playlist import SAMPLE, lines

@@ -29,7 +29,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from benchmarks.speed.zoo import HEAD, labels_of
 from benchmarks.speed.zoo import shipped as shipped  # whoever asks for weights begins with it
 from models.artifact import Artifact
-from models.engines.onnx import tokenizer_of
+from models.engines.texts import tokenizer_of
 from models.unpack import unpack
 
 OPSET = 17

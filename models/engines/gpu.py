@@ -1,6 +1,6 @@
 """The engine that serves on a GPU: the weights of the int8 graph in bfloat16, through torch.
 
-It encodes as OnnxEngine does and runs the same network without the rounding of activations. Batches are far larger
+It reads texts as OnnxEngine does and runs the same network without the rounding of activations. Batches are far larger
 than on a CPU, each of texts of one width; all heads are one product; while the GPU computes a batch the next one is
 laid out, and results are waited for once.
 
@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.artifact import MODEL, Artifact, check_kind
+from models.artifact import MODEL, Artifact
 from models.batches import arrays, token_types
 from models.engines import Encoded, Prediction
 from models.engines.bert import Network
-from models.engines.onnx import OnnxEngine, by_length, predictions, tokenizer_of
+from models.engines.onnx import by_length, predictions
+from models.engines.texts import ClassifierTexts
 from models.errors import ArtifactError, SettingsError
 from models.unpack import unpack
 
@@ -73,28 +74,22 @@ class Gpu(NamedTuple):
             torch.cuda.current_stream(self.device).synchronize()
 
 
-class TorchEngine(OnnxEngine):
+class TorchEngine(ClassifierTexts):
     """Serves one artifact on a device. Thread-safe: what several threads ask for is computed in turns."""
 
     def __init__(self, artifact: Artifact, device: str = "cuda") -> None:
         """`device`: "cuda", "cuda:1" or "cpu". Raises ArtifactError for a model whose weights can't be read back,
         SettingsError for a device that is not there."""
-        check_kind(artifact, "classifier")
+        super().__init__(artifact)
         self._gpu = Gpu.of(device)
-        config = artifact.config
-        self.version = artifact.version
-        self.max_tokens = config.max_tokens
-        self.labels = {name: head.labels for name, head in config.heads.items()}
-        self._config = config
-        self._tokenizer = tokenizer_of(artifact)
         unpacked = unpack(artifact)
-        wanted = {name: len(head.labels) for name, head in config.heads.items()}
+        wanted = {name: len(labels) for name, labels in self.labels.items()}
         if unpacked.heads != wanted:
             raise ArtifactError(
                 f"{artifact.path / MODEL} has the outputs {unpacked.heads}, its config says {wanted}; export it again"
             )
         self._network = Network(unpacked, list(wanted), *self._gpu)
-        self.infer([Encoded((config.pad_id,) * 2, (), False)])  # loads the kernels, or fails now
+        self.infer([Encoded((self._config.pad_id,) * 2, (), False)])  # loads the kernels, or fails now
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates, to the precision's tolerance."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from tokenizers import Encoding, Tokenizer
 
-from models.artifact import MODEL, TOKENIZER, Artifact, Config, check_kind
-from models.batches import arrays, bare, cut, cut_pair, token_span, token_types
+from models.artifact import MODEL, Artifact, Config
+from models.batches import arrays, token_types
 from models.cores import engine_threads
-from models.engines import Encoded, Prediction, Request
-from models.errors import ArtifactError, InputError
+from models.engines import Encoded, Prediction
+from models.engines.texts import ClassifierTexts
+from models.errors import ArtifactError
 from models.metrics import softmax
 
 BUDGET_TOKENS = 512
@@ -25,54 +25,17 @@ LEAST_TOKENS = 64  # less is not shared out: the matrices would become too small
 SLACK_TOKENS = 4  # padding that one text may bring into a batch
 
 
-class OnnxEngine:
+class OnnxEngine(ClassifierTexts):
     """Serves one artifact. Thread-safe; at most `threads` batches run at once, whoever asks."""
 
     def __init__(self, artifact: Artifact, threads: int = 0, budget_tokens: int = BUDGET_TOKENS) -> None:
         """`threads` 0: one a core, at most four; `budget_tokens`: of a batch, with padding. Raises ArtifactError for a
         model that can't be run."""
-        check_kind(artifact, "classifier")
-        config = artifact.config
-        self.version = artifact.version
-        self.max_tokens = config.max_tokens
-        self.labels: Mapping[str, tuple[str, ...]] = {name: head.labels for name, head in config.heads.items()}
-        self._config = config
-        self._tokenizer = tokenizer_of(artifact)
-        wanted = {name: len(head.labels) for name, head in config.heads.items()}
-        self._session = session_of(artifact, wanted)
+        super().__init__(artifact)
+        self._session = session_of(artifact, {name: len(labels) for name, labels in self.labels.items()})
         self._threads = engine_threads(threads)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="infer")
         self._budget_tokens = budget_tokens
-
-    def encode(self, requests: Sequence[Request]) -> list[Encoded]:
-        """Tokenize, in the order given. Raises InputError for a pair where single texts are scored, and vice versa."""
-        if self._config.pair:
-            return [self._encoded_pair(pair) for pair in self._tokenizer.encode_batch(list(map(self._pair, requests)))]
-        return [
-            self._encoded(encoding.ids, encoding.offsets if request.spans else (), request)
-            for request, encoding in zip(
-                requests, self._tokenizer.encode_batch([self._single(request) for request in requests]), strict=True
-            )
-        ]
-
-    def _single(self, request: Request) -> str:
-        if request.second is not None:
-            raise InputError(f"{self.version} scores single texts, got a pair; leave out the second text")
-        return request.text
-
-    def _pair(self, request: Request) -> tuple[str, str]:
-        if request.second is None or request.spans:
-            raise InputError(f"{self.version} scores pairs of texts, got a single one or spans; give a second text")
-        return request.text, request.second
-
-    def _encoded_pair(self, encoding: Encoding) -> Encoded:
-        ids, first = cut_pair(encoding, self.max_tokens)
-        return Encoded(ids, (), len(encoding.ids) > len(ids), first)
-
-    def _encoded(self, all_ids: list[int], offsets: Sequence[tuple[int, int]], request: Request) -> Encoded:
-        ids = cut(all_ids, self.max_tokens)
-        read = offsets[: len(ids) - 1]
-        return Encoded(ids, tuple(token_span(read, *span) for span in request.spans), len(all_ids) > len(ids))
 
     def infer(self, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Probabilities, in the order given; a row never depends on its batch-mates."""
@@ -128,11 +91,6 @@ def by_length(lengths: Sequence[int], budget_tokens: int = BUDGET_TOKENS) -> Ite
         batch.append(n)
     if batch:
         yield batch
-
-
-def tokenizer_of(artifact: Artifact) -> Tokenizer:
-    """The artifact's tokenizer, which neither cuts nor fills: engines do, each in its way."""
-    return bare(Tokenizer.from_buffer(artifact.read(TOKENIZER)))
 
 
 def session_of(artifact: Artifact, wanted: Mapping[str, int]) -> ort.InferenceSession:

@@ -20,7 +20,8 @@ from benchmarks.speed.results import Plan
 from benchmarks.speed.zoo import HEAD, shipped
 from models.artifact import Artifact, load_artifact
 from models.engines import Request
-from models.engines.onnx import OnnxEngine, tokenizer_of
+from models.engines.onnx import OnnxEngine
+from models.engines.texts import tokenizer_of
 from models.errors import GretchenError, InputError
 from tests.support.tiny_artifact import make_artifact
 
