@@ -86,7 +86,7 @@ class DistillingReader(ReadingLearner):
         return loss, float(len(items))
 
     def _ask(self, model: Path, windows: Sequence[Window], precision: str, around: Surroundings) -> list[torch.Tensor]:
-        """Chances of every window, float16 on the CPU: a third of a gigabyte for a million windows of 80 tokens."""
+        """Chances of every window, float16 on the CPU: four bytes a token."""
         around.say(f"asking {model} about {len(windows)} windows")
         tokenizer = read_tokenizer(model)
         theirs = ids_in(read_tokenizer(self._base), tokenizer, model)
