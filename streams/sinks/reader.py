@@ -118,12 +118,13 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         new = [place for place in consumer.assignment() if place not in self.lanes]
         if not new:
             return
+        # in this order, as records come and go in between: what was done, then where it ends, then what is recent
+        done = {place: await consumer.committed(place) for place in new}
+        firsts, ends = await consumer.beginning_offsets(new), await consumer.end_offsets(new)
         now_ms = time.time() * 1000
         history = await consumer.offsets_for_times(dict.fromkeys(new, int(now_ms - HISTORY_S * 1000)))
         recent = await consumer.offsets_for_times(dict.fromkeys(new, int(now_ms - NEW_SINK_S * 1000)))
-        firsts, ends = await consumer.beginning_offsets(new), await consumer.end_offsets(new)
-        for place in new:
-            next_offset = await consumer.committed(place)
+        for place, next_offset in done.items():
             if next_offset is None:
                 next_offset = recent[place].offset if recent[place] else ends[place]
                 await consumer.commit({place: next_offset})  # from here on nothing is passed over
