@@ -17,7 +17,7 @@ CALLS = range(1, 7)
 
 
 class Consumer:
-    """Of one partition, whose log grows by a record just before the `grows_at`-th answer, and is committed to if done."""
+    """Of one partition: its log grows by a record before the `grows_at`-th answer, which its owner so far commits."""
 
     def __init__(self, grows_at: int, committed: int | None) -> None:
         self.grows_at, self.done = grows_at, committed
