@@ -161,14 +161,23 @@ def test_pictures_are_small_the_same_each_time_and_linked_from_the_report(tmp_pa
         part="overload", contender="ours", x=[0, 1], y=[400, 401], x_label="s", y_label="resident memory, MiB"
     )
     latency = figure("latency", "ours", "p50", "ms", 1)
-    overload = figure("overload", "ours", "capacity before", "records/s", 1)
-    results = [*ENGINES, curve, memory, latency, overload]
+    loads = [
+        figure("latency", "ours", name, "records/s", value, load=load, pace=pace)
+        for load, value in (("10%", 50.0), ("80%", 400.0))
+        for pace in ("even", "poisson")
+        for name in ("offered load", "throughput")
+    ]
+    overload = [
+        figure("overload", "ours", name, "records/s", value)
+        for name, value in (("capacity before", 500), ("rate under overload", 490))
+    ]
+    results = [*ENGINES, curve, memory, latency, *loads, *overload]
     report, images = tmp_path / "benchmarks" / "RESULTS.md", tmp_path / "docs" / "images"
     (images / "bench-gone.png").parent.mkdir(parents=True)
     (images / "bench-gone.png").write_bytes(b"of an earlier run")
     written = write(results, report, images)
     first = {path.name: path.read_bytes() for path in images.iterdir()}
-    assert first.keys() == {"bench-throughput.png", "bench-latency.png", "bench-memory.png"}
+    assert first.keys() == {f"bench-{name}.png" for name in ("throughput", "latency", "load", "memory")}
     assert all(content.startswith(b"\x89PNG") and len(content) < 40_000 for content in first.values())
     assert {path.name for path in written} == {"RESULTS.md", *first}
     assert "(../docs/images/bench-latency.png)" in report.read_text()

@@ -22,6 +22,7 @@ PACES = ("even", "poisson")
 CAPACITY_RECORDS, SMOKE_RECORDS = 6000, 300
 SMOKE_S = 1.0
 WARM = 0.1
+OFFERED, THROUGHPUT = "offered load", "throughput"
 TOLD = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 96, 97, 98, 99, 99.5, 99.7, 99.9, 99.95, 99.99)
 
@@ -47,14 +48,15 @@ def one_load(
     news_starts, scored_starts, before = at.news.ends(), at.scored.ends(), at.metrics()
     sent = at.feeder.play(records, load * capacity, seconds, poisson=pace == "poisson")
     at.settle()
-    after, waits = at.metrics(), waited_ms(at, news_starts, scored_starts)
+    after, (waits, throughput) = at.metrics(), followed(at, news_starts, scored_starts)
     conditions = {"load": f"{load:.0%}", "pace": pace}
     for name, percentile in TOLD.items():
         tell(write, name, "ms", float(np.percentile(waits, percentile)), conditions)
     batches = max(1.0, after["batches"] - before["batches"])
     tell(write, "time of a batch", "ms", 1000 * (after["seconds"] - before["seconds"]) / batches, conditions)
     tell(write, "records of a batch", "records", sent / batches, conditions)
-    tell(write, "offered load", "records/s", sent / seconds, conditions)
+    tell(write, OFFERED, "records/s", sent / seconds, conditions)
+    tell(write, THROUGHPUT, "records/s", throughput, conditions)
     write(
         Curve(
             part="latency",
@@ -68,15 +70,18 @@ def one_load(
     )
 
 
-def waited_ms(at: Line, news_starts: Sequence[int], scored_starts: Sequence[int]) -> list[int]:
-    """Of each news after the first tenth of the time."""
+def followed(at: Line, news_starts: Sequence[int], scored_starts: Sequence[int]) -> tuple[list[int], float]:
+    """Of each news after the first tenth of the time, how long it waited (ms); records scored a second from there to
+    the last news."""
     appended = {(each.partition, each.offset): each.at_ms for each in at.news.read(news_starts)}
     first, last = min(appended.values()), max(appended.values())
     counted_from = first + WARM * (last - first)
     ended: dict[tuple[int, int], int] = {}
     for scored, output in origins(at.scored.read(scored_starts)):
         ended.setdefault((scored.origin.partition, scored.origin.offset), output.at_ms)
-    return [ended[place] - begun for place, begun in appended.items() if begun >= counted_from]
+    waits = [ended[place] - begun for place, begun in appended.items() if begun >= counted_from]
+    meanwhile = sum(counted_from <= at_ms < last for at_ms in ended.values())
+    return waits, 1000 * meanwhile / max(1.0, last - counted_from)
 
 
 def tell(write: Write, figure: str, unit: str, value: float, conditions: dict[str, str]) -> None:

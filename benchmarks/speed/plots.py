@@ -1,4 +1,4 @@
-"""The report's pictures, by matplotlib: throughput, latency percentiles by load, memory over time, workers.
+"""The report's pictures, by matplotlib: throughput, latency by load, throughput against load, memory, workers.
 
 Few colors and a palette keep a picture near 10 kB. Colors are Okabe-Ito's, which color-blind eyes can tell apart.
 """
@@ -7,6 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.speed.latency import OFFERED, THROUGHPUT
+from benchmarks.speed.overload import CAPACITY, TIMES, UNDER
 from benchmarks.speed.results import Curve, Figure
 from benchmarks.speed.tables import Found, is_ours, middle, number, told
 
@@ -109,6 +111,33 @@ def latency(found: Found) -> "Picture | None":
     return picture
 
 
+def load(found: Found) -> "Picture | None":
+    """Throughput against the load that is offered, and where the two would be one."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    figures = [each for each in found.figures if each.part == "latency"]
+    for each in figures:
+        if each.figure == THROUGHPUT:
+            offered = next(one for one in figures if one.figure == OFFERED and one.conditions == each.conditions)
+            points.setdefault(each.conditions["pace"], []).append((middle(offered), middle(each)))
+    capacity, under = found.figure("overload", "ours", CAPACITY), found.figure("overload", "ours", UNDER)
+    if not points or not capacity or not under:
+        return None
+    points.setdefault("even", []).append((TIMES * middle(capacity), middle(under)))
+    picture, (ax,) = canvas(6, 3.0)
+    for color, (pace, ones) in zip(cycled(len(points)), points.items(), strict=True):
+        ax.plot(*zip(*sorted(ones), strict=True), color=color, linewidth=1.4, marker="o", markersize=4, label=pace)
+    most = max(y for ones in points.values() for _, y in ones)
+    ax.plot(
+        [0, 1.15 * most], [0, 1.15 * most], color=OTHERS, linewidth=0.8, linestyle="--", label="all that is offered"
+    )
+    ax.set_xlim(0)
+    ax.set_ylim(0)
+    ax.set_xlabel("offered, records/s", fontsize=8)
+    ax.set_ylabel("scored, records/s", fontsize=8)
+    ax.legend(fontsize=7, loc="lower right")
+    return picture
+
+
 def memory(found: Found) -> "Picture | None":
     """Resident memory under overload and in the soak, and the lag beside it where it was taken."""
     curves = [each for each in found.curves if each.part in ("overload", "soak")]
@@ -152,6 +181,7 @@ def label(curve: Curve) -> str:
 PLOTS: dict[str, "Callable[[Found], Picture | None]"] = {
     "throughput": throughput,
     "latency": latency,
+    "load": load,
     "memory": memory,
     "scaling": scaling,
 }

@@ -43,7 +43,7 @@ SECTIONS = (
     Section("reader", "The reader", "A question with a passage each."),
     Section("stream", "End to end", "From the news topic to all that follows in Kafka, acknowledged.", ("throughput",)),
     Section("costs", "What a news costs", "One worker at full speed; docs/scaling.md reckons with these."),
-    Section("latency", "Latency by load", "From a record's append to that of its scored record.", ("latency",)),
+    Section("latency", "Latency by load", "From a record's append to that of its scored record.", ("latency", "load")),
     Section("overload", "Overload", "More records than can be scored, then the way back.", ("memory",)),
     Section("scaling", "More workers", "Each with cores of its own.", ("scaling",)),
     Section("soak", "Soak", "Many records, and what memory does.", ("memory",)),

@@ -17,8 +17,9 @@ from benchmarks.speed.topic_log import TopicLog
 from models.errors import GretchenError
 from streams.topics import SCORED_NEWS
 
-IMPORTS = (
-    "import time; t = time.perf_counter(); import streams.cli, streams.commands.worker; print(time.perf_counter() - t)"
+IMPORTS = (  # as the command line does it: without a look for garbage
+    "import time; t = time.perf_counter(); from streams.cli import group; group.get_command(None, 'worker');"
+    " print(time.perf_counter() - t)"
 )
 TIMEOUT_S = 120.0
 EVERY_S = 0.1
