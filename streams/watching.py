@@ -4,6 +4,8 @@ entity-sentiments, group-sentiments -> watch_batch -> summaries -> alert_batch -
                                            └> surges -> storm_batch ─┘
 """
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +51,7 @@ from streams.topics import ALERTS, SUMMARIES, SURGES, Topic
 OPEN = OWN + "open"
 """The key of a partition's own value in a table: its streams with open episodes, and its time. No stream has it."""
 LIVES = 5_000  # at about 50 KB each
+TURN_S = 0.002  # then others may run: a second's news change thirty groups, and a headline would wait for them all
 Rules = Callable[[], RuleBook]
 
 
@@ -136,13 +139,26 @@ class Changes:
                 opened.clock_s, opened.seen_s = state.clock_s or 0.0, event.message.timestamp
             self.open_at[event.message.partition] = event.message.offset
 
-    def values(self) -> Values:
-        values: Values = {
-            slot: (offset, encode_state(self.lives[slot].settled())) for slot, offset in self.offsets.items()
-        }
+    async def values(self, turns: "Turns") -> Values:
+        values: Values = {}
+        for slot, offset in self.offsets.items():
+            values[slot] = (offset, encode_state(self.lives[slot].settled()))
+            await turns.pause()
         for partition, offset in self.open_at.items():
             values[partition, OPEN] = (offset, msgspec.json.encode(self.opens[partition]))
         return values
+
+
+class Turns:
+    """Lets others run, every TURN_S of a long computation."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + TURN_S
+
+    async def pause(self) -> None:
+        if time.monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + TURN_S
 
 
 def decode_open(value: bytes) -> Open:
@@ -163,8 +179,9 @@ async def watch_batch(
 
     A summary for each transition, and one for each stream at the batch's end.
     """
-    outputs, changes, book = list[Output](), Changes(table, lives.of_now()), rules()
+    outputs, changes, book, turns = list[Output](), Changes(table, lives.of_now()), rules(), Turns()
     for event in batch.events:
+        await turns.pause()
         message = event.message
         ce_type = header(message.headers, "ce_type")
         try:
@@ -185,8 +202,9 @@ async def watch_batch(
     for slot in changes.offsets:
         state = changes.lives[slot].state
         outputs.append(output(desk.settings, SUMMARIES, state.entity, summarize(state)))
+        await turns.pause()
     await desk.publish(agent, outputs)
-    await keep(table, changes.values())
+    await keep(table, await changes.values(turns))
     desk.finish(agent, topic, batch)
 
 
