@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.evaluate import WRONG_ANSWER_PRICE
+from models.recipe import taught
 
 READER_LIMITS = (
     "English only. It gives the words of a passage, never words of its own: no sums, no yes or no, no list of several"
@@ -86,6 +87,7 @@ def _learned_from(manifest: Mapping[str, Any]) -> str:
         _table(["data", "use", "questions", "license"], [[d["name"], d["use"], d["rows"], d["license"]] for d in data]),
         *([f"Sets: {cited}."] if cited else []),
         f"Base: {base['name']} ({base['license']}), a vocabulary of {base['vocabulary']} pieces.",
+        *filter(None, [taught(manifest["recipe"]["commands"])]),
         f"Rows skipped: {skipped}.",
     ).rstrip("\n")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.evaluate import WRONG_ANSWER_PRICE
+from models.recipe import taught
 
 LIMITS = {
     "news": (
@@ -35,6 +36,7 @@ def card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         "Sets: " + "; ".join(f"{d['name']}: {d['cite']}" for d in manifest["data"] if d.get("cite")) + ".",
         f"Base: {manifest['base']['name']} ({manifest['base']['license']}), vocabulary pruned to"
         f" {manifest['base']['vocabulary']} pieces before fine-tuning.",
+        *filter(None, [taught(manifest["recipe"]["commands"])]),
         "Rows skipped: " + ("; ".join(f"{where}: {n}" for where, n in manifest["skipped"].items()) or "none") + ".",
         "## Measured",
         f"The {_precision(manifest)} model as served (same tokenizer, engine, batches), on texts never used for"

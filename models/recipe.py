@@ -13,6 +13,7 @@ from models.errors import InputError
 
 VERBS = (
     "instructions-data",
+    "sentences",
     "prune-vocabulary",
     "finetune",
     "search",
@@ -50,6 +51,30 @@ class Step:
 
     def __str__(self) -> str:
         return shlex.join(["gretchen", "models", *self.arguments()])
+
+
+def taught(commands: Sequence[str]) -> str:
+    """For a card: the teachers of the last distillation, by what they were fine-tuned from, and its texts without
+    labels; "" of a model that nobody taught."""
+    said, bases = "", dict[str, str]()
+    for words in map(shlex.split, commands):
+        base, teachers = _values(words, "--base"), _values(words, "--teacher")
+        bases |= dict.fromkeys(_values(words, "--out"), Path(base[-1]).name if base else "")
+        if "distil" in words[:3] and teachers:
+            of = [f"{each}, a {bases[each]}" if bases.get(each) else each for each in teachers]
+            said = f"Taught by {'; '.join(of)}: what they say of a text is learned beside its labels."
+            if texts := [Path(each).name for each in _values(words, "--unlabelled")]:
+                said += f" Texts without labels: {', '.join(texts)}; under which license they are, is not recorded."
+    return said
+
+
+def _values(words: Sequence[str], option: str) -> list[str]:
+    """As they are given, `--option value` or `--option=value`."""
+    return [
+        word.removeprefix(option + "=") if word.startswith(option + "=") else words[n + 1]
+        for n, word in enumerate(words)
+        if word.startswith(option + "=") or (word == option and n + 1 < len(words))
+    ]
 
 
 def parse_recipe(commands: Sequence[str], valued: Mapping[str, Collection[str]], whose: str) -> list[Step]:

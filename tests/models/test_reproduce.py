@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from models.errors import GretchenError, InputError
-from models.recipe import Figure, check_there, compared, differing, parse_recipe, planned
+from models.recipe import Figure, check_there, compared, differing, parse_recipe, planned, taught
 from streams.commands.models import command, reproduce
+from streams.commands.models.zoo import ZOO
 
 NEWS = [
     "gretchen models prune-vocabulary news --base bases/mini --data data --size 14000 --out runs/news",
@@ -52,6 +53,53 @@ def test_outputs_go_to_scratch_with_what_reads_them_and_a_task_is_no_path(tmp_pa
 def test_what_is_not_our_own_verb_with_an_out_is_refused(odd: str) -> None:
     with pytest.raises(InputError, match="zoo/news: the recipe's"):
         steps([NEWS[0], odd])
+
+
+@pytest.mark.parametrize("name", [each.name for each in sorted(ZOO.iterdir()) if (each / "manifest.json").exists()])
+def test_the_recipe_of_what_is_shipped_can_be_run(name: str) -> None:
+    result = CliRunner().invoke(command, ["reproduce", name, "--dry-run"], catch_exceptions=False)
+    recorded = json.loads((ZOO / name / "manifest.json").read_text())["recipe"]["commands"]
+    made = result.stdout.splitlines()
+    assert [line.split()[:3] for line in made] == [line.split()[:3] for line in recorded]
+    assert all(line.split()[:2] == ["gretchen", "models"] for line in made)
+    for step in planned(steps(recorded), Path("S"), {}):
+        reproduce.check_options(step)
+
+
+def test_sentences_without_labels_are_those_of_reports_and_of_wikinews(tmp_path: Path) -> None:
+    report = (
+        "Revenue fell by 9% in the third quarter. Total 1 2 3 Cash was $ 2.1 million at the end of June. Was it so?"
+    )
+    for folder in ("tatqa", "qamr"):
+        (tmp_path / folder).mkdir()
+    document = [{"paragraphs": [{"text": report}, {"text": report}]}]
+    (tmp_path / "tatqa" / "tatqa_dataset_dev.json").write_text(json.dumps(document))
+    data, out = ["sentences", "--data", str(tmp_path)], ["--out", str(tmp_path / "runs" / "sentences.txt")]
+    lacking = CliRunner().invoke(command, [*data, *out])
+    assert "tatqa_dataset_test_gold.json: No such file" in str(lacking.exception)
+    (tmp_path / "tatqa" / "tatqa_dataset_test_gold.json").write_text("[]")
+    (tmp_path / "qamr" / "wiki-sentences.tsv").write_text(
+        "Wiki1k:wikinews:1:0\tThe bank said on Monday that it has closed .\n"
+        "Wiki1k:wikipedia:2:0\tIt was a bank in the city of Rome .\n"
+    )
+    done = CliRunner().invoke(command, [*data, *out], catch_exceptions=False)
+    assert done.stdout.endswith("3 sentences\n")
+    assert (tmp_path / "runs" / "sentences.txt").read_text().splitlines() == [
+        "Revenue fell by 9% in the third quarter.",
+        "Total 1 2 3 Cash was $ 2.1 million at the end of June.",
+        "The bank said on Monday that it has closed .",
+    ]
+
+
+def test_a_card_names_the_teachers_by_what_they_are_and_their_texts_without_labels() -> None:
+    teacher = "gretchen models finetune news --base=bases/big-bert --data d --out runs/t"
+    student = "gretchen models distil news --teacher runs/t --teacher elsewhere/u --base b --data d --out runs/s"
+    assert taught([]) == taught(NEWS) == taught([teacher]) == ""
+    said = taught([teacher, student, NEWS[3]])
+    assert said == "Taught by runs/t, a big-bert; elsewhere/u: what they say of a text is learned beside its labels."
+    assert "Texts without labels: a.txt, b.csv; under which" in taught(
+        [teacher, f"{student} --unlabelled x/a.txt --unlabelled b.csv"]
+    )
 
 
 def test_a_shells_signs_are_arguments_and_refused_as_such() -> None:

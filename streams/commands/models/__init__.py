@@ -16,6 +16,7 @@ from streams.commands.models import (
     quantize,
     reproduce,
     search,
+    sentences,
     show,
     task,
     zoo,
@@ -29,6 +30,7 @@ def command() -> None:
 
 for verb in (
     instructions_data.command,
+    sentences.command,
     task.command,
     prune_vocabulary.command,
     finetune.command,
