@@ -115,8 +115,9 @@ def _words(arguments: Sequence[str], valued: Collection[str]) -> list[Word]:
     return [word for word in found if word.option not in UNWANTED]
 
 
-def planned(steps: Sequence[Step], scratch: Path, places: Mapping[str, str]) -> list[Step]:
-    """The same steps with outputs under `scratch`; other paths by `places`: recorded -> where it lies here."""
+def planned(steps: Sequence[Step], scratch: Path, places: Mapping[str, str], device: str | None = None) -> list[Step]:
+    """The same steps with outputs under `scratch`; other paths by `places`: recorded -> where it lies here. `device`:
+    another than the recipe's; the CPU has one precision only."""
     moved: dict[str, str] = {}
     made = []
     for n, step in enumerate(steps, 1):
@@ -127,7 +128,10 @@ def planned(steps: Sequence[Step], scratch: Path, places: Mapping[str, str]) -> 
             positions += word.option == ""
             if word.value and not is_task and word.option in ("", *PATHS):
                 word = word._replace(value=_moved(word.value, own if word.option == "--out" else moved, places))
-            words.append(word)
+            if device and word.option == "--device":
+                word = word._replace(value=device)
+            if not (device == "cpu" and word.option == "--precision"):
+                words.append(word)
         moved |= own
         made.append(Step(step.verb, tuple(words)))
     return made

@@ -36,6 +36,13 @@ def test_outputs_go_to_scratch_with_what_reads_them_and_a_task_is_no_path(tmp_pa
     assert str(planned(steps(same), Path("S"), {})[1]).startswith("gretchen models export S/01-news --task news ")
 
 
+def test_a_recipe_of_a_gpu_is_run_without_one_in_float32() -> None:
+    run = "gretchen models finetune news --device cuda --precision bf16 --base b --data d --out r"
+    (there,), (here,) = planned(steps([run]), Path("S"), {}, "cuda"), planned(steps([run]), Path("S"), {}, "cpu")
+    assert str(there) == run.replace("out r", "out S/01-r")
+    assert str(here) == "gretchen models finetune news --device cpu --base b --data d --out S/01-r"
+
+
 @pytest.mark.parametrize(
     "odd",
     [

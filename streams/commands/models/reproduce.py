@@ -28,10 +28,19 @@ RESUMED = ("finetune", "distil")
     "--path", "paths", multiple=True, metavar="RECORDED=HERE",
     help="Where another path of the recipe lies here: a base, say; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), help="In the place of the recipe's; cpu in float32, for days maybe."
+)
 @click.option("--dry-run", is_flag=True, help="Print the commands that would be run.")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as JSON on stdout.")
 def command(
-    name: str, out: Path | None, data: Path | None, paths: tuple[str, ...], dry_run: bool, as_json: bool
+    name: str,
+    out: Path | None,
+    data: Path | None,
+    paths: tuple[str, ...],
+    device: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Run the recipe of NAME (an artifact's directory, or a shipped one's name) and compare the figures on test.
 
@@ -50,7 +59,7 @@ def command(
     if data:
         places |= {word.value: str(data) for step in steps for word in step.words
                    if word.option == "--data" and word.value}  # fmt: skip
-    steps = planned(steps, scratch, places)
+    steps = planned(steps, scratch, places, device)
     for step in steps:
         check_options(step)
     if dry_run:
