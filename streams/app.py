@@ -66,6 +66,8 @@ class Work(NamedTuple):
     """An agent: what it reads, what it does with a batch, how large a batch may become, when the first may begin.
 
     `at_once`: of how many batches the steps may run at once; more than one only where a step knows no state.
+    `since_append`: the linger is that of the first record since its append; not where a batch costs more than its
+    records, whose lingers have to be whole when old ones are caught up with.
     """
 
     topic: Topic
@@ -75,6 +77,7 @@ class Work(NamedTuple):
     weigh: Callable[[bytes], int] = one
     may_begin: Callable[[], bool] = lambda: True
     at_once: int = 1
+    since_append: bool = False
 
 
 def create_app(
@@ -112,6 +115,7 @@ def create_app(
             many,
             tokens,
             at_once=2,
+            since_append=True,
         ),
         "watch_entities": Work(
             ENTITY_SENTIMENTS, watch("watch_entities", ENTITY_SENTIMENTS, windows, entity_told), entities_linger_s, many
@@ -165,7 +169,7 @@ def agent_of(app: ExactApp, name: str, work: Work) -> Callable[[Any], Awaitable[
         try:
             while not work.may_begin():
                 await asyncio.sleep(LOOK_S)
-            async for batch in batches(stream, work.records, weight, work.weigh, work.linger_s):
+            async for batch in batches(stream, work.records, weight, work.weigh, work.linger_s, work.since_append):
                 app.fence.work(+1)  # a rebalance waits for it
                 at_work.append(asyncio.create_task(in_turn(batch, at_work[-1] if at_work else None)))
                 if len(at_work) == work.at_once:

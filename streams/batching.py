@@ -4,6 +4,7 @@ Private parts of Faust, line numbers of faust-streaming 0.15.3; see docs/exactne
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -75,9 +76,15 @@ class Batch(NamedTuple):
 
 
 async def batches(
-    stream: Any, records: int, weight_limit: int, weigh: Callable[[bytes], int], linger_s: float
+    stream: Any,
+    records: int,
+    weight_limit: int,
+    weigh: Callable[[bytes], int],
+    linger_s: float,
+    since_append: bool = False,
 ) -> AsyncIterator[Batch]:
-    """Micro-batches from a stream's queue, bounded by records, by weight and by the wait since the first record.
+    """Micro-batches from a stream's queue, bounded by records, by weight and by the wait since the first record came:
+    here, or `since_append` in Kafka, so that one that waited for its fetch does not wait as long once more.
 
     Unlike Stream.take(), which acks in a `finally`: a failing body loses its batch. Stale events are dropped. A hole in
     the offsets is fatal, as Faust would commit past it (transport/consumer.py:1140, _add_gap 1157), unless Kafka has a
@@ -118,8 +125,10 @@ async def batches(
     try:
         while not stream.should_stop:
             events: list[Any] = []
-            weight = await take(await channel.__anext__(), events)
-            deadline = loop.time() + linger_s
+            first = await channel.__anext__()
+            weight = await take(first, events)
+            waited_s = max(0.0, time.time() - first.message.timestamp) if since_append else 0.0
+            deadline = loop.time() + linger_s - waited_s
             while len(events) < records and weight < weight_limit:
                 if queue.empty():  # a timeout for each event would cost more than the event
                     try:

@@ -17,7 +17,6 @@ import logging
 import os
 import ssl
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -55,7 +54,7 @@ STORE = {
 }
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
-GATHER_S = 0.01  # least between two looks at what was fetched, while batches are at work
+GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
 TURN = 100  # records, then others may run
 COMMIT_EVERY = 10_000  # Faust's own: so many acknowledged records are committed before their time
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
@@ -149,7 +148,6 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         deliver: Callable[[Any], Any] = self.callback  # type: ignore[has-type]
         self._delivered: TP | None = None
-        self._look_at = 0.0
 
         def noted(message: Any) -> Any:
             self._delivered = message.tp
@@ -159,8 +157,8 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         """A fetch of one record costs as much as one of fifty, and Kafka answers as soon as there is one: what comes
-        soon after the last while batches are at work is gathered."""
-        await asyncio.sleep(max(0.0, self._look_at - time.monotonic()) if self.app.fence.busy else 0)
+        while batches are at work is gathered, as it would wait for them anyway."""
+        await asyncio.sleep(GATHER_S if self.app.fence.busy else 0)
         delivered = 0
         async for tp, message in super().getmany(timeout=timeout):
             if self._deliver(tp, message):
@@ -169,7 +167,6 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
                     await asyncio.sleep(0)
             else:
                 yield tp, message
-        self._look_at = time.monotonic() + GATHER_S
 
     def _deliver(self, tp: TP, message: Any) -> bool:
         """Do what Faust would do with the record (transport/consumer.py:1201-1223, transport/conductor.py:101-142), if
