@@ -56,9 +56,9 @@ class Fence:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
 
     @property
-    def busy(self) -> bool:
-        """A batch is at work."""
-        return self._busy > 0
+    def busy(self) -> int:
+        """How many batches are at work."""
+        return self._busy
 
     def work(self, change: int) -> None:
         self._busy += change

@@ -54,7 +54,7 @@ STORE = {
 }
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
-GATHER_S = 0.01  # between two looks at what was fetched, while batches are at work
+GATHER_S = (0.0, 0.005, 0.01)  # between two looks at what was fetched, while none, one, more batches are at work
 TURN = 100  # records, then others may run
 COMMIT_EVERY = 10_000  # Faust's own: so many acknowledged records are committed before their time
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
@@ -158,7 +158,7 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         """A fetch of one record costs as much as one of fifty, and Kafka answers as soon as there is one: what comes
         while batches are at work is gathered, as it would wait for them anyway."""
-        await asyncio.sleep(GATHER_S if self.app.fence.busy else 0)
+        await asyncio.sleep(GATHER_S[min(self.app.fence.busy, 2)])
         delivered = 0
         async for tp, message in super().getmany(timeout=timeout):
             if self._deliver(tp, message):
