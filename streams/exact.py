@@ -55,6 +55,8 @@ STORE = {
 BATCH_BYTES = 256 << 10  # of a partition in one append; brokers take 1 MiB, and a larger record goes alone
 FETCH_BYTES = BATCH_BYTES  # of a partition at once: until their turn comes, records take five times their size
 GATHER_S = (0.0, 0.005, 0.01)  # between two looks at what was fetched, while none, one, more batches are at work
+GATHER_WAITING_S = 0.0002  # longer by that for each record that waits for its batch
+GATHER_MOST_S = 0.05
 TURN = 100  # records, then others may run
 COMMIT_EVERY = 10_000  # Faust's own: so many acknowledged records are committed before their time
 FENCE_SHARE = 0.8  # of the session timeout: how long a rebalance waits for the batch at work
@@ -157,8 +159,8 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         """A fetch of one record costs as much as one of fifty, and Kafka answers as soon as there is one: what comes
-        while batches are at work is gathered, as it would wait for them anyway."""
-        await asyncio.sleep(GATHER_S[min(self.app.fence.busy, 2)])
+        while batches are at work is gathered, as it would wait for them anyway, and for what waits before it."""
+        await asyncio.sleep(self._gather_s())
         delivered = 0
         async for tp, message in super().getmany(timeout=timeout):
             if self._deliver(tp, message):
@@ -167,6 +169,11 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
                     await asyncio.sleep(0)
             else:
                 yield tp, message
+
+    def _gather_s(self) -> float:
+        queues = {id(channel.queue): channel.queue for of in self.app.topics._tp_index.values() for channel in of}
+        waiting = sum(queue.qsize() for queue in queues.values())
+        return min(GATHER_S[min(self.app.fence.busy, 2)] + GATHER_WAITING_S * waiting, GATHER_MOST_S)
 
     def _deliver(self, tp: TP, message: Any) -> bool:
         """Do what Faust would do with the record (transport/consumer.py:1201-1223, transport/conductor.py:101-142), if

@@ -24,6 +24,7 @@ from streams.exact import (
     BATCH_BYTES,
     COMMIT_EVERY,
     FETCH_BYTES,
+    GATHER_MOST_S,
     Appended,
     DirectConsumer,
     ExactApp,
@@ -170,6 +171,25 @@ def test_only_a_record_that_just_follows_goes_past_faust(
     assert left == faust
     assert sorted([*left, *(int(event.value) for event in delivered)]) == case["offsets"]
     assert all(event.message.refcount == 1 and event.key == b"key" for event in delivered)
+
+
+@pytest.mark.parametrize(
+    ("busy", "waiting", "gather_s"),
+    [(0, 0, 0.0), (1, 0, 0.005), (3, 0, 0.01), (1, 100, 0.025), (2, 5000, GATHER_MOST_S)],
+)
+def test_fetches_are_gathered_longer_the_more_is_to_be_done(
+    busy: int, waiting: int, gather_s: float, tmp_path: Path
+) -> None:
+    async def gathered() -> float:
+        app, queue = ExactApp(Settings(data_dir=tmp_path)), asyncio.Queue[int]()
+        app.fence.work(busy)
+        for n in range(waiting):
+            queue.put_nowait(n)
+        channel = SimpleNamespace(queue=queue)  # of an agent's topic: one for all its partitions
+        app.topics._tp_index |= {TP("news", 0): [channel], TP("news", 1): [channel]}
+        return float(app.consumer._gather_s())
+
+    assert asyncio.run(gathered()) == pytest.approx(gather_s)
 
 
 @given(key=st.binary(min_size=1), partitions=st.integers(1, 100))
