@@ -172,7 +172,7 @@ class DirectConsumer(driver.Consumer):  # type: ignore[misc]
 
     def _gather_s(self) -> float:
         queues = {id(channel.queue): channel.queue for of in self.app.topics._tp_index.values() for channel in of}
-        waiting = sum(queue.qsize() for queue in queues.values())
+        waiting: int = sum(queue.qsize() for queue in queues.values())
         return min(GATHER_S[min(self.app.fence.busy, 2)] + GATHER_WAITING_S * waiting, GATHER_MOST_S)
 
     def _deliver(self, tp: TP, message: Any) -> bool:
