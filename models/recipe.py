@@ -69,12 +69,7 @@ def taught(commands: Sequence[str]) -> str:
 
 
 def _values(words: Sequence[str], option: str) -> list[str]:
-    """As they are given, `--option value` or `--option=value`."""
-    return [
-        word.removeprefix(option + "=") if word.startswith(option + "=") else words[n + 1]
-        for n, word in enumerate(words)
-        if word.startswith(option + "=") or (word == option and n + 1 < len(words))
-    ]
+    return [word.value for word in _words(words, (option,)) if word.option == option and word.value]
 
 
 def parse_recipe(commands: Sequence[str], valued: Mapping[str, Collection[str]], whose: str) -> list[Step]:

@@ -99,6 +99,18 @@ class Lives:
         return self._lives
 
 
+class Turns:
+    """Lets others run, every TURN_S of a long computation."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + TURN_S
+
+    async def pause(self) -> None:
+        if time.monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + TURN_S
+
+
 @dataclass
 class Changes:
     """What one batch does to a table of windows."""
@@ -139,7 +151,7 @@ class Changes:
                 opened.clock_s, opened.seen_s = state.clock_s or 0.0, event.message.timestamp
             self.open_at[event.message.partition] = event.message.offset
 
-    async def values(self, turns: "Turns") -> Values:
+    async def values(self, turns: Turns) -> Values:
         values: Values = {}
         for slot, offset in self.offsets.items():
             values[slot] = (offset, encode_state(self.lives[slot].settled()))
@@ -147,18 +159,6 @@ class Changes:
         for partition, offset in self.open_at.items():
             values[partition, OPEN] = (offset, msgspec.json.encode(self.opens[partition]))
         return values
-
-
-class Turns:
-    """Lets others run, every TURN_S of a long computation."""
-
-    def __init__(self) -> None:
-        self._until = time.monotonic() + TURN_S
-
-    async def pause(self) -> None:
-        if time.monotonic() >= self._until:
-            await asyncio.sleep(0)
-            self._until = time.monotonic() + TURN_S
 
 
 def decode_open(value: bytes) -> Open:
