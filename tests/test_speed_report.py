@@ -168,7 +168,7 @@ def test_pictures_are_small_the_same_each_time_and_linked_from_the_report(tmp_pa
         for name in ("offered load", "throughput")
     ]
     overload = [
-        figure("overload", "ours", name, "records/s", value)
+        figure("overload", "ours", name, "records/s", value, load="3x")
         for name, value in (("capacity before", 500), ("rate under overload", 490))
     ]
     results = [*ENGINES, curve, memory, latency, *loads, *overload]
@@ -329,7 +329,7 @@ def test_every_stage_has_a_section_and_a_module() -> None:
         ("engine", ("texts/s", "BERT-base pipeline", "MiniLM pipeline", "OpenVINO int8")),
         ("limit", ("share of the limit",)),
         ("stream", (DOWNSTREAM, ALONE, "records/s")),
-        ("latency", ("p50", "p99", "time of a batch", "load", "pace", "poisson")),
+        ("latency", ("p50", "p99", "time of a batch", "load", "pace", "poisson", "offered load", "throughput")),
         ("overload", ("resident memory when buffers are full", "resident memory at most", "rate under overload")),
         ("overload", ("capacity before", "rate after it")),
         ("scaling", ("records/s", "workers")),

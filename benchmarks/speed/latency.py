@@ -22,7 +22,6 @@ PACES = ("even", "poisson")
 CAPACITY_RECORDS, SMOKE_RECORDS = 6000, 300
 SMOKE_S = 1.0
 WARM = 0.1
-OFFERED, THROUGHPUT = "offered load", "throughput"
 TOLD = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 96, 97, 98, 99, 99.5, 99.7, 99.9, 99.95, 99.99)
 
@@ -55,8 +54,8 @@ def one_load(
     batches = max(1.0, after["batches"] - before["batches"])
     tell(write, "time of a batch", "ms", 1000 * (after["seconds"] - before["seconds"]) / batches, conditions)
     tell(write, "records of a batch", "records", sent / batches, conditions)
-    tell(write, OFFERED, "records/s", sent / seconds, conditions)
-    tell(write, THROUGHPUT, "records/s", throughput, conditions)
+    tell(write, "offered load", "records/s", sent / seconds, conditions)
+    tell(write, "throughput", "records/s", throughput, conditions)
     write(
         Curve(
             part="latency",

@@ -25,7 +25,6 @@ SMOKE_S = 3.0
 CAPACITY_RECORDS, SMOKE_RECORDS = 6000, 300
 SETTLED = 1 / 6  # of the load's time: then all that buffers is full
 EVERY_S = 0.5
-CAPACITY, UNDER = "capacity before", "rate under overload"
 MIB = 1 << 20
 
 
@@ -91,10 +90,10 @@ def tell_rates(
     stamps = [output.at_ms / 1000 for _, output in outputs]
     loaded = (begun_at + SETTLED * seconds, begun_at + seconds)
     alone = (begun_at + seconds + 0.5, max(max(stamps), begun_at + seconds + 0.6))
-    tell(write, CAPACITY, "records/s", capacity, conditions)
-    for what, (first, last) in {UNDER: loaded, "rate after it": alone}.items():
+    tell(write, "capacity before", "records/s", capacity, conditions)
+    for what, (first, last) in {"rate under overload": loaded, "rate after it": alone}.items():
         rate = sum(first < at <= last for at in stamps) / (last - first)
-        if what == UNDER or rate:  # a smoke may be through by then
+        if what == "rate under overload" or rate:  # a smoke may be through by then
             tell(write, what, "records/s", rate, conditions)
 
 

@@ -7,8 +7,6 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.latency import OFFERED, THROUGHPUT
-from benchmarks.speed.overload import CAPACITY, TIMES, UNDER
 from benchmarks.speed.results import Curve, Figure
 from benchmarks.speed.tables import Found, is_ours, middle, number, told
 
@@ -114,15 +112,17 @@ def latency(found: Found) -> "Picture | None":
 def load(found: Found) -> "Picture | None":
     """Throughput against the load that is offered, and where the two would be one."""
     points: dict[str, list[tuple[float, float]]] = {}
-    figures = [each for each in found.figures if each.part == "latency"]
-    for each in figures:
-        if each.figure == THROUGHPUT:
-            offered = next(one for one in figures if one.figure == OFFERED and one.conditions == each.conditions)
-            points.setdefault(each.conditions["pace"], []).append((middle(offered), middle(each)))
-    capacity, under = found.figure("overload", "ours", CAPACITY), found.figure("overload", "ours", UNDER)
+    for each in found.figures:
+        if each.part == "latency" and each.figure == "throughput":
+            offered = found.figure("latency", "ours", "offered load", **each.conditions)
+            if offered:
+                points.setdefault(each.conditions["pace"], []).append((middle(offered), middle(each)))
+    capacity = found.figure("overload", "ours", "capacity before")
+    under = found.figure("overload", "ours", "rate under overload")
     if not points or not capacity or not under:
         return None
-    points.setdefault("even", []).append((TIMES * middle(capacity), middle(under)))
+    times = float(under.conditions["load"].removesuffix("x"))
+    points.setdefault("even", []).append((times * middle(capacity), middle(under)))
     picture, (ax,) = canvas(6, 3.0)
     for color, (pace, ones) in zip(cycled(len(points)), points.items(), strict=True):
         ax.plot(*zip(*sorted(ones), strict=True), color=color, linewidth=1.4, marker="o", markersize=4, label=pace)
