@@ -26,12 +26,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from models.data import OUTLIER, hash_share, load_corpus
+from models.data.corpus import OUTLIER, hash_share, load_corpus
+from models.data.questions import Question, load_questions
 from models.engines import Request
 from models.engines.reader import Answer
-from models.questions import Question, load_questions
-from models.reading import f1, normalize_answer
-from models.tasks import load_task
+from models.evaluation.reading import f1, normalize_answer
+from models.tasks.task import load_task
 from streams import ways
 from streams.chat.chances import line, measured
 from streams.chat.compose import sentence_of

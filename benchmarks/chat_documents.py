@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.questions import Question, load_questions
-from models.reading import exact_match, f1, interval, normalize_answer
-from models.tasks import load_task
+from models.data.questions import Question, load_questions
+from models.evaluation.reading import exact_match, f1, interval, normalize_answer
+from models.tasks.task import load_task
 from streams import ways
 from streams.chat.compose import quoted
 from streams.chat.decide import least_chance

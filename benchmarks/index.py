@@ -26,10 +26,10 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.artifact import load_artifact
+from models.data.lexical import Lexical
+from models.data.questions import Question, load_questions
 from models.engines.encoder import Encoder
-from models.lexical import Lexical
-from models.questions import Question, load_questions
-from models.tasks import load_task
+from models.tasks.task import load_task
 from streams.chat.index import PassageIndex
 from streams.chat.passages import pieces
 from streams.records import Passage

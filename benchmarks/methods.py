@@ -21,12 +21,12 @@ from typing import Any
 import torch
 from runs import Runs, around
 
-from models.bases import directory_of
-from models.data import Corpus, load_corpus
+from models.data.corpus import Corpus, load_corpus
 from models.errors import InputError
-from models.finetune import finetune, judge
-from models.tasks import Task, load_task, parse_shares, with_shares
-from models.training import METHODS, Training, check_training
+from models.tasks.task import Task, load_task, parse_shares, with_shares
+from models.tasks.training import METHODS, Training, check_training
+from models.training.bases import directory_of
+from models.training.finetune import finetune, judge
 
 
 def overrides(settings: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.loop import Surroundings
+from models.training.loop import Surroundings
 
 WORD_S = 60  # between two lines on a training that goes on
 

@@ -32,17 +32,17 @@ import torch
 from runs import Runs, around
 
 from models.artifact import load_artifact
-from models.bases import directory_of
-from models.data import Corpus, Example, load_corpus
+from models.data.corpus import Corpus, Example, load_corpus
 from models.engines.onnx import OnnxEngine
 from models.errors import InputError
-from models.evaluate import by_source
-from models.export import export
-from models.finetune import finetune
-from models.prune_vocabulary import prune_vocabulary
-from models.report import full_report, machine, speed
-from models.tasks import Task, load_task, parse_shares, with_shares
-from models.training import Training, check_training
+from models.evaluation.evaluate import by_source
+from models.evaluation.report import full_report, machine, speed
+from models.export.classifier import export
+from models.tasks.task import Task, load_task, parse_shares, with_shares
+from models.tasks.training import Training, check_training
+from models.training.bases import directory_of
+from models.training.finetune import finetune
+from models.training.prune_vocabulary import prune_vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,17 +25,17 @@ import numpy as np
 import torch
 from runs import Runs, around
 
-from models import network
-from models.bases import directory_of
-from models.batches import in_order, read_tokenizer, tokenize
-from models.bootstrap import METRICS, interval, resample
-from models.data import Corpus, Example, load_corpus, normalize
+from models.data.corpus import Corpus, Example, load_corpus, normalize
+from models.engines.batches import in_order, read_tokenizer, tokenize
 from models.errors import InputError
-from models.evaluate import Scored
-from models.finetune import finetune, pad_of, predict
+from models.evaluation.bootstrap import METRICS, interval, resample
+from models.evaluation.evaluate import Scored
 from models.metrics import classification
-from models.tasks import Task, load_task
-from models.training import PRECISIONS, Training, check_training
+from models.tasks.task import Task, load_task
+from models.tasks.training import PRECISIONS, Training, check_training
+from models.training import network
+from models.training.bases import directory_of
+from models.training.finetune import finetune, pad_of, predict
 
 SET, HEAD = "phrasebank_50agree", "sentiment"
 DEV_FOLDS = 10

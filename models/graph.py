@@ -11,7 +11,7 @@ and static int8 throughout (u8 activations with ranges known beforehand, s8 weig
 text's score never depends on its batch-mates. Weights use 7 bits: without VNNI, pairs of u8*s8 products are added with
 saturation to int16 (vpmaddubsw); 2 * 255 * 63 fits, 2 * 255 * 127 does not, and scores would differ between CPUs.
 
-Needs numpy and onnx only. `weights` are named as models/network.py saves them, a reader's last ones `outputs`.
+Needs numpy and onnx only. `weights` are named as models/training/network.py saves them, a reader's last ones `outputs`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

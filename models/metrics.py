@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from models.tasks import Head
+    from models.tasks.task import Head
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
@@ -92,7 +92,7 @@ def scores_of(
     heads: "Mapping[str, Head]", predictions: Mapping[str, tuple[Floats, Ints]]
 ) -> dict[str, dict[str, float]]:
     """The short form for a log: accuracy and macro F1 a head; with outliers, how well they are told apart (AUROC)."""
-    from models.data import OUTLIER  # serving wants `softmax` of here, and reads no data
+    from models.data.corpus import OUTLIER  # serving wants `softmax` of here, and reads no data
 
     report = {}
     for name, (logits, labels) in predictions.items():

@@ -4,7 +4,7 @@ For whoever runs the same network elsewhere: on a GPU, or in another library. On
 back: int8 weights as the levels they were rounded to; position embeddings with those of type 0 added, whose own are
 then 0. The float32 graph built of what is unpacked computes the same as the network did, to that rounding.
 
-Needs numpy and onnx only. Weights are named as models/network.py saves them, a reader's last ones `outputs`.
+Needs numpy and onnx only. Weights are named as models/training/network.py saves them, a reader's last ones `outputs`.
 """
 
 from collections.abc import Mapping

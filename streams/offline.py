@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from models.data import find_span
+from models.data.corpus import find_span
 from models.engines import Engine, Prediction, Request, Span
 from models.errors import InputError
 from streams.chat.answering import Answering

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from models.artifact import Artifact
-from models.batches import cut
 from models.engines import Request
+from models.engines.batches import cut
 from models.engines.onnx import OnnxEngine
 from models.engines.texts import tokenizer_of
 from streams.settings import Settings

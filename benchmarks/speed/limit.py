@@ -21,9 +21,9 @@ from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.texts import headlines
 from benchmarks.speed.zoo import HEAD, shipped
 from models.artifact import Artifact
-from models.batches import arrays
 from models.cores import engine_threads
 from models.engines import Encoded
+from models.engines.batches import arrays
 from models.engines.onnx import OnnxEngine, by_length
 from streams.settings import Settings
 

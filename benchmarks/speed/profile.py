@@ -22,10 +22,10 @@ from benchmarks.speed.results import Figure, Plan, Write
 from benchmarks.speed.texts import headlines
 from benchmarks.speed.zoo import shipped
 from models.artifact import Artifact
-from models.data import normalize, rows_of
+from models.data.corpus import normalize, rows_of
 from models.engines import onnx as engine_module
 from models.errors import InputError
-from models.tasks import load_task
+from models.tasks.task import load_task
 from streams.settings import Settings
 
 RUN = "in the session"

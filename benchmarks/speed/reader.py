@@ -26,8 +26,8 @@ from models.artifact import Artifact
 from models.cores import engine_threads
 from models.engines.reader import Reader
 from models.engines.texts import tokenizer_of
+from models.engines.windows import Candidate, Shape, Specials, Window, arrays, candidates, windows_of
 from models.errors import GretchenError
-from models.windows import Candidate, Shape, Specials, Window, arrays, candidates, windows_of
 from streams.demo.playlist import SAMPLE, lines
 from streams.records import Question
 

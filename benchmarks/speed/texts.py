@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.speed.results import Plan
-from models.data import DECISION, find_span, normalize, rows_of
+from models.data.corpus import DECISION, find_span, normalize, rows_of
 from models.engines import Request
-from models.tasks import load_task
+from models.tasks.task import load_task
 from streams.demo.playlist import SAMPLE, lines
 from streams.news.entities import Gazetteer, load_watchlist
 from streams.records import News

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.artifact import Artifact, check_kind
-from models.batches import arrays, cut
 from models.cores import engine_threads
+from models.engines.batches import arrays, cut
 from models.engines.onnx import by_length, session_of
 from models.engines.texts import tokenizer_of
 

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 
 from models.artifact import MODEL, Artifact
-from models.batches import arrays, token_types
 from models.engines import Encoded, Prediction
+from models.engines.batches import arrays, token_types
 from models.engines.bert import Network
 from models.engines.onnx import by_length, predictions
 from models.engines.texts import ClassifierTexts

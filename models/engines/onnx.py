@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime as ort
 
 from models.artifact import MODEL, Artifact, Config
-from models.batches import arrays, token_types
 from models.cores import engine_threads
 from models.engines import Encoded, Prediction
+from models.engines.batches import arrays, token_types
 from models.engines.texts import ClassifierTexts
 from models.errors import ArtifactError
 from models.metrics import softmax

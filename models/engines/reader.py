@@ -15,8 +15,8 @@ from models.artifact import TOKENIZER, Artifact, check_kind
 from models.cores import engine_threads
 from models.engines.onnx import by_length, session_of
 from models.engines.texts import tokenizer_of
+from models.engines.windows import Candidate, Shape, Specials, Window, apart, arrays, candidates, windows_of
 from models.errors import ArtifactError
-from models.windows import Candidate, Shape, Specials, Window, apart, arrays, candidates, windows_of
 
 
 class Answer(NamedTuple):

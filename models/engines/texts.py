@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from tokenizers import Encoding, Tokenizer
 
 from models.artifact import TOKENIZER, Artifact, check_kind
-from models.batches import bare, cut, cut_pair, token_span
 from models.engines import Encoded, Request
+from models.engines.batches import bare, cut, cut_pair, token_span
 from models.errors import InputError
 
 

@@ -1,7 +1,7 @@
 """What a way's own confidence is worth: the chance of being right, by straight lines through measured points.
 
 `chances.toml` holds those of the shipped models. Of any other model one point is known: its threshold was chosen so
-that to answer at it costs as much as a hand-over (models/evaluate.py), so it is worth just that chance.
+that to answer at it costs as much as a hand-over (models/evaluation/evaluate.py), so it is worth just that chance.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from models.errors import SettingsError
 from streams.chat.decide import least_chance
 
 MEASURED = Path(__file__).with_name("chances.toml")
-THRESHOLD_PRICE = 3.0  # what models/evaluate.py chooses thresholds by
+THRESHOLD_PRICE = 3.0  # what models/evaluation/evaluate.py chooses thresholds by
 
 Chance = Callable[[float], float]
 Points = Sequence[tuple[float, float]]

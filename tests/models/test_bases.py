@@ -6,8 +6,8 @@ import pytest
 
 hub = pytest.importorskip("huggingface_hub", reason="training wants the [train] extra")
 
-from models.bases import directory_of  # noqa: E402
 from models.errors import InputError  # noqa: E402
+from models.training.bases import directory_of  # noqa: E402
 
 
 def test_a_directory_is_taken_as_it_is_without_asking_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,12 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 from safetensors import SafetensorError  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import checkpoints  # noqa: E402
-from models.data import Corpus, load_corpus  # noqa: E402
+from models.data.corpus import Corpus, load_corpus  # noqa: E402
 from models.errors import InputError, TrainingFailed, TrainingStopped  # noqa: E402
-from models.finetune import finetune  # noqa: E402
-from models.loop import Surroundings  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training import checkpoints  # noqa: E402
+from models.training.finetune import finetune  # noqa: E402
+from models.training.loop import Surroundings  # noqa: E402
 
 FULL = (
     OSError(errno.ENOSPC, "No space left on device"),

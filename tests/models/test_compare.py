@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.bootstrap import Difference, difference, differences
-from models.compare import compared, words
 from models.errors import ArtifactError
-from models.evaluate import Scored
+from models.evaluation.bootstrap import Difference, difference, differences
+from models.evaluation.compare import compared, words
+from models.evaluation.evaluate import Scored
 from streams.commands.models import command as models_command
 
 MOODS = ("bad", "good")

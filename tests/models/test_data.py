@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data import (
+from models.data.corpus import (
     OUT_OF_SCOPE,
     OUTLIER,
     Corpus,
@@ -19,9 +19,9 @@ from models.data import (
     normalize,
     pairs,
 )
+from models.data.leaks import leaks
 from models.errors import InputError
-from models.leaks import leaks
-from models.tasks import Head, Source, Task, Training, load_task
+from models.tasks.task import Head, Source, Task, Training, load_task
 
 HEADS = {
     "mood": Head("mood", "text", ("bad", "good"), "accuracy"),

@@ -15,15 +15,15 @@ transformers = pytest.importorskip("transformers", reason="training wants the [t
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import network, teachers  # noqa: E402
-from models.data import Corpus, Example, Target, load_corpus  # noqa: E402
-from models.distil import Softness, distil, kept_layers, soft_loss, student_of  # noqa: E402
+from models.data.corpus import Corpus, Example, Target, load_corpus  # noqa: E402
+from models.data.unlabelled import read_unlabelled  # noqa: E402
 from models.errors import InputError  # noqa: E402
-from models.export import export  # noqa: E402
-from models.finetune import finetune, judge  # noqa: E402
-from models.loop import Surroundings  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
-from models.unlabelled import read_unlabelled  # noqa: E402
+from models.export.classifier import export  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training import network, teachers  # noqa: E402
+from models.training.distil import Softness, distil, kept_layers, soft_loss, student_of  # noqa: E402
+from models.training.finetune import finetune, judge  # noqa: E402
+from models.training.loop import Surroundings  # noqa: E402
 from streams.commands.models import command  # noqa: E402
 
 

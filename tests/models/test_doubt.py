@@ -12,14 +12,14 @@ from click.testing import CliRunner, Result
 pytest.importorskip("torch", reason="training wants the [train] extra")
 pytest.importorskip("transformers", reason="training wants the [train] extra")
 
-from models import doubt
-from models.data import Corpus, Example, Target, load_corpus
-from models.doubt import Judged, doubted, judge_labels, numbered
-from models.doubted import Doubt, read_doubted, without_doubted
+from models.data.corpus import Corpus, Example, Target, load_corpus
+from models.data.doubted import Doubt, read_doubted, without_doubted
 from models.errors import InputError
-from models.loop import ALONE, Surroundings
-from models.tasks import load_task
-from models.training import Training
+from models.tasks.task import load_task
+from models.tasks.training import Training
+from models.training import doubt
+from models.training.doubt import Judged, doubted, judge_labels, numbered
+from models.training.loop import ALONE, Surroundings
 from streams.commands.models import command
 
 SWAPPED = 12

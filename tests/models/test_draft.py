@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from models.data import OUT_OF_SCOPE, load_corpus
-from models.draft import Labelled, draft, epochs_for, one_spelling, quoted
+from models.data.corpus import OUT_OF_SCOPE, load_corpus
+from models.data.draft import Labelled, draft, epochs_for, one_spelling, quoted
 from models.errors import InputError
-from models.tasks import load_task
+from models.tasks.task import load_task
 from streams.commands.models import command
 
 LABELS = ("refund", "parcel", "order change")

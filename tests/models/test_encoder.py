@@ -18,16 +18,18 @@ pytest.importorskip("bm25s", reason="BM25 wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import graph, retrieval, text_encoder  # noqa: E402
+from models import graph  # noqa: E402
 from models.artifact import Artifact, load_artifact  # noqa: E402
+from models.data.questions import Question, Questions, load_questions  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
-from models.export_encoder import export_encoder  # noqa: E402
-from models.finetune_encoder import ContrastiveLearner, contrast, finetune_encoder  # noqa: E402
-from models.loop import Surroundings  # noqa: E402
-from models.questions import Question, Questions, load_questions  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
+from models.evaluation import retrieval  # noqa: E402
+from models.export.encoder import export_encoder  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training import text_encoder  # noqa: E402
+from models.training.finetune_encoder import ContrastiveLearner, contrast, finetune_encoder  # noqa: E402
+from models.training.loop import Surroundings  # noqa: E402
 
 TASK = """
 name = "tiny-encoder"

@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="exporting wants the [train] extra")
 pytest.importorskip("onnx", reason="exporting wants the [train] extra")
 
-from models import quantize
 from models.artifact import Artifact, load_artifact
-from models.batches import in_order, tokenize
-from models.data import load_corpus
+from models.data.corpus import load_corpus
 from models.engines import Request
+from models.engines.batches import in_order, tokenize
 from models.engines.onnx import BUDGET_TOKENS, LEAST_TOKENS, SLACK_TOKENS, OnnxEngine, by_length, share_of
 from models.errors import ArtifactError, GateRefused
-from models.evaluate import score
-from models.export import export
-from models.finetune import finetune, predict
+from models.evaluation.evaluate import score
+from models.export import quantize
+from models.export.classifier import export
 from models.metrics import softmax
-from models.network import load as load_network
-from models.tasks import Task, load_task
+from models.tasks.task import Task, load_task
+from models.training.finetune import finetune, predict
+from models.training.network import load as load_network
 from streams.commands.models import command as models_command
 
 

@@ -12,13 +12,14 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="learning wants the [learn] extra")
 pytest.importorskip("sklearn", reason="learning wants the [learn] extra")
 
-from models import few_shot, grouping, trunk  # noqa: E402
 from models.artifact import load_artifact  # noqa: E402
-from models.data import OUTLIER  # noqa: E402
+from models.data.corpus import OUTLIER  # noqa: E402
 from models.engines import Request  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.errors import ArtifactError, InputError  # noqa: E402
-from models.few_shot import Shot  # noqa: E402
+from models.few_shot import grouping, trunk  # noqa: E402
+from models.few_shot import intents as few_shot  # noqa: E402
+from models.few_shot.intents import Shot  # noqa: E402
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 THINGS = {"fruit": ["apple", "pear", "plum", "fig"], "tool": ["hammer", "saw", "drill", "chisel"]}
@@ -127,7 +128,7 @@ def test_a_reader_is_no_trunk(tmp_path: Path) -> None:
 
 
 def test_learning_imports_no_torch() -> None:
-    code = "import sys, models.few_shot, models.trunk, models.bases; sys.exit('torch' in sys.modules)"
+    code = "import sys, models.few_shot.intents, models.training.bases; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
 
 

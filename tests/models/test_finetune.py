@@ -13,13 +13,13 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models.average import average  # noqa: E402
-from models.batches import collate, shuffled, token_span, tokenize  # noqa: E402
-from models.data import OUTLIER, Corpus, Example, Target, load_corpus  # noqa: E402
+from models.data.corpus import OUTLIER, Corpus, Example, Target, load_corpus  # noqa: E402
+from models.engines.batches import collate, shuffled, token_span, tokenize  # noqa: E402
 from models.errors import InputError, TrainingFailed  # noqa: E402
-from models.finetune import finetune  # noqa: E402
-from models.loop import Surroundings, rate  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training.average import average  # noqa: E402
+from models.training.finetune import finetune  # noqa: E402
+from models.training.loop import Surroundings, rate  # noqa: E402
 
 
 @pytest.fixture(scope="module")

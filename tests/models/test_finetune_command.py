@@ -58,6 +58,6 @@ def test_weights_of_labels_are_checked(finetune: Any) -> None:
 def test_bf16_on_a_cpu_that_has_no_instructions_for_it_says_what_to_do(
     finetune: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.loop.multiplies_bf16", lambda: False)
+    monkeypatch.setattr("models.training.loop.multiplies_bf16", lambda: False)
     done = finetune("--precision", "bf16")
     assert isinstance(done.exception, InputError) and "--device cuda or --precision float32" in str(done.exception)

@@ -13,14 +13,14 @@ pytest.importorskip("peft", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import added, methods, network  # noqa: E402
-from models.data import Corpus, load_corpus  # noqa: E402
+from models.data.corpus import Corpus, load_corpus  # noqa: E402
 from models.errors import InputError  # noqa: E402
-from models.export import export  # noqa: E402
-from models.finetune import finetune, judge  # noqa: E402
-from models.loop import Surroundings, autocast  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
-from models.training import METHODS, Training  # noqa: E402
+from models.export.classifier import export  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.tasks.training import METHODS, Training  # noqa: E402
+from models.training import added, methods, network  # noqa: E402
+from models.training.finetune import finetune, judge  # noqa: E402
+from models.training.loop import Surroundings, autocast  # noqa: E402
 
 SMALL = {"rank": 4, "alpha": 8.0, "prefix_length": 8, "bottleneck": 8}
 HOW: dict[str, dict[str, float]] = {  # for an encoder of random weights

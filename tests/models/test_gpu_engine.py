@@ -25,7 +25,7 @@ from models.engines import Prediction, Request
 from models.engines.gpu import ALIGNED, BUDGET_TOKENS, Gpu, TorchEngine, aligned
 from models.engines.onnx import OnnxEngine, by_length
 from models.errors import ArtifactError, InputError, SettingsError
-from models.export import write_artifact
+from models.export.classifier import write_artifact
 from streams.settings import Settings
 
 HEADS: dict[str, Any] = {

@@ -15,10 +15,12 @@ pytest.importorskip("transformers", reason="comparing with the network wants the
 import onnxruntime as ort  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import graph, network, quantize  # noqa: E402
-from models.batches import Batch, Item, collate  # noqa: E402
-from models.data import Target  # noqa: E402
-from models.tasks import Head  # noqa: E402
+from models import graph  # noqa: E402
+from models.data.corpus import Target  # noqa: E402
+from models.engines.batches import Batch, Item, collate  # noqa: E402
+from models.export import quantize  # noqa: E402
+from models.tasks.task import Head  # noqa: E402
+from models.training import network  # noqa: E402
 
 HEADS = {
     "mood": Head("mood", "text", ("bad", "good"), "accuracy"),

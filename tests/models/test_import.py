@@ -15,12 +15,12 @@ transformers = pytest.importorskip("transformers", reason="importing wants the [
 
 from tokenizers import Tokenizer  # noqa: E402
 
-from models import import_classifier as importing  # noqa: E402
 from models.artifact import load_artifact  # noqa: E402
 from models.engines import Request  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
-from models.foreign import load_foreign, renamed  # noqa: E402
+from models.export import import_classifier as importing  # noqa: E402
+from models.export.foreign import load_foreign, renamed  # noqa: E402
 from models.metrics import softmax  # noqa: E402
 from streams.commands.models import command as models_command  # noqa: E402
 from streams.engines import load_intents  # noqa: E402

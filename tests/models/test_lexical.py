@@ -22,7 +22,7 @@ def test_jax_where_it_is_installed_leaves_the_gpu_to_the_training(tmp_path: Path
     (tmp_path / "jax/lax.py").write_text(JAX)
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
     told = subprocess.run(
-        [sys.executable, "-c", "import models.lexical"], capture_output=True, text=True, check=True, timeout=60,
+        [sys.executable, "-c", "import models.data.lexical"], capture_output=True, text=True, check=True, timeout=60,
         env={**environment, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])},
     )  # fmt: skip
     assert told.stdout == "jax may use cpu\n"

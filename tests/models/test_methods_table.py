@@ -16,7 +16,7 @@ import methods as methods_table  # noqa: E402
 import runs  # noqa: E402
 
 from models.errors import InputError, TrainingStopped  # noqa: E402
-from models.tasks import load_task, parse_shares  # noqa: E402
+from models.tasks.task import load_task, parse_shares  # noqa: E402
 
 
 def test_the_table_has_a_row_a_method_with_the_spread_over_seeds(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluate import Scored, abstention, calibration_error, choose_threshold, fit_temperature
+from models.evaluation.evaluate import Scored, abstention, calibration_error, choose_threshold, fit_temperature
 from models.metrics import auroc, classification, softmax
 
 

@@ -25,18 +25,18 @@ pytest.importorskip("onnx", reason="exporting wants the [train] extra")
 from tokenizers import Tokenizer
 
 from models.artifact import load_artifact
-from models.batches import Item, collate, cut_pair, shares, token_types, tokenize
-from models.data import Corpus, Example, Target, add_source, identity, load_corpus
+from models.data.corpus import Corpus, Example, Target, add_source, identity, load_corpus
+from models.data.leaks import leaks
 from models.engines import Request
+from models.engines.batches import Item, collate, cut_pair, shares, token_types, tokenize
 from models.engines.onnx import OnnxEngine
 from models.errors import ArtifactError, InputError
-from models.finetune import check_joins, judge, run_batch
-from models.leaks import leaks
+from models.few_shot.trunk import of_artifact
 from models.metrics import softmax
-from models.network import SpanClassifier
-from models.network import load as load_network
-from models.tasks import Task, load_task, parse_task
-from models.trunk import of_artifact
+from models.tasks.task import Task, load_task, parse_task
+from models.training.finetune import check_joins, judge, run_batch
+from models.training.network import SpanClassifier
+from models.training.network import load as load_network
 from streams.commands.models import command as models_command
 from streams.engines import check_heads
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from models.errors import InputError
-from models.prune_vocabulary import pieces_to_keep, prune_vocabulary
+from models.training.prune_vocabulary import pieces_to_keep, prune_vocabulary
 
 pytest.importorskip("safetensors", reason="pruning wants the [train] extra")
 VOCABULARY = {

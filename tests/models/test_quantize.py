@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("onnx", reason="quantizing wants the [train] extra")
 
 from models.errors import GateRefused
+from models.export.quantize import check_gate, compare
 from models.metrics import classification
-from models.quantize import check_gate, compare
 
 LABELS = np.repeat([0, 1], [400, 100])
 

@@ -13,17 +13,17 @@ from tokenizers import Tokenizer
 pytest.importorskip("torch", reason="exporting wants the [train] extra")
 pytest.importorskip("onnx", reason="exporting wants the [train] extra")
 
-from models import quantize
 from models.artifact import load_artifact
-from models.batches import tokenize
-from models.data import load_corpus
+from models.data.corpus import load_corpus
+from models.engines.batches import tokenize
 from models.engines.onnx import OnnxEngine
 from models.errors import ArtifactError, GateRefused, InputError
-from models.evaluate import score
-from models.finetune import finetune, predict
+from models.evaluation.evaluate import score
+from models.export import quantize
 from models.metrics import softmax
-from models.network import load as load_network
-from models.tasks import load_task
+from models.tasks.task import load_task
+from models.training.finetune import finetune, predict
+from models.training.network import load as load_network
 from streams.commands.models import command
 
 

@@ -17,21 +17,24 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from models import graph, quantize, reading, span_reader  # noqa: E402
+from models import graph  # noqa: E402
 from models.artifact import Artifact, load_artifact  # noqa: E402
-from models.batches import read_tokenizer  # noqa: E402
-from models.distil import Softness  # noqa: E402
-from models.distil_reader import distil_reader, ids_in, soft_loss  # noqa: E402
+from models.data.questions import Questions, load_questions  # noqa: E402
+from models.engines.batches import read_tokenizer  # noqa: E402
 from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.onnx import OnnxEngine  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
+from models.engines.windows import Specials, arrays  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
-from models.export_reader import cheapest, export_reader, feeds, renamed, sample  # noqa: E402
-from models.finetune_reader import finetune_reader, items_of, logits_of, loss_of  # noqa: E402
-from models.loop import Surroundings  # noqa: E402
-from models.questions import Questions, load_questions  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
-from models.windows import Specials, arrays  # noqa: E402
+from models.evaluation import reading  # noqa: E402
+from models.export import quantize  # noqa: E402
+from models.export.reader import cheapest, export_reader, feeds, renamed, sample  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training import span_reader  # noqa: E402
+from models.training.distil import Softness  # noqa: E402
+from models.training.distil_reader import distil_reader, ids_in, soft_loss  # noqa: E402
+from models.training.finetune_reader import finetune_reader, items_of, logits_of, loss_of  # noqa: E402
+from models.training.loop import Surroundings  # noqa: E402
 
 TASK = """
 name = "tiny-reader"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.data.questions import Question, Questions, find_answer, load_questions
+from models.engines.windows import NOTHING, Candidate, Shape, Specials, apart, arrays, candidates, tokens_of, windows_of
 from models.errors import InputError
-from models.questions import Question, Questions, find_answer, load_questions
-from models.reading import Read, exact_match, f1, normalize_answer, report
-from models.tasks import Task, load_task, parse_task
-from models.windows import NOTHING, Candidate, Shape, Specials, apart, arrays, candidates, tokens_of, windows_of
+from models.evaluation.reading import Read, exact_match, f1, normalize_answer, report
+from models.tasks.task import Task, load_task, parse_task
 
 SPECIALS = Specials(2, 3, 0)
 SHARED = Path(os.environ.get("GRETCHEN_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

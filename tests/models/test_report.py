@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.artifact import Abstain, Config, HeadConfig
-from models.bootstrap import interval, resample, share_interval
-from models.data import OUTLIER, Example, Target
+from models.data.corpus import OUTLIER, Example, Target
 from models.engines.fake import FakeEngine
 from models.errors import ArtifactError, InputError
-from models.evaluate import Scored, aligned, calibration_error, joined, score
+from models.evaluation.bootstrap import interval, resample, share_interval
+from models.evaluation.evaluate import Scored, aligned, calibration_error, joined, score
+from models.evaluation.report import abstained, classified, fits, full_report, speed
+from models.evaluation.report_page import most_mixed, page
 from models.metrics import averages, classification, confusion, reliability, risk_coverage, softmax
-from models.report import abstained, classified, fits, full_report, speed
-from models.report_page import most_mixed, page
-from models.tasks import Head
+from models.tasks.task import Head
 from streams.commands.models import command as models_command
 
 MOODS = ("bad", "good")
@@ -193,7 +193,7 @@ def test_speed_of_no_texts_is_no_division_by_zero() -> None:
 
 def test_pictures_are_drawn_for_two_labels_and_for_eighty(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="pictures want the [train] extra")
-    from models.report_pictures import draw
+    from models.evaluation.report_pictures import draw
 
     names = tuple(f"a label of some length {n}" for n in range(80))
     told = {"artifact": "fake/1", "sets": {

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from models.errors import GretchenError, InputError
-from models.recipe import Figure, check_there, compared, differing, parse_recipe, planned, taught
+from models.export.recipe import Figure, check_there, compared, differing, parse_recipe, planned, taught
 from streams.commands.models import command, reproduce
 from streams.commands.models.zoo import ZOO
 

@@ -14,10 +14,10 @@ pytest.importorskip("torch", reason="training wants the [train] extra")
 pytest.importorskip("optuna", reason="searching wants the [train] extra")
 
 from models.errors import InputError, TrainingFailed, TrainingStopped
-from models.loop import ALONE, Surroundings
-from models.search import Tried, best_of, search
-from models.search_space import Choice, Range, default_space, inside, parse_space
-from models.training import Training
+from models.tasks.search_space import Choice, Range, default_space, inside, parse_space
+from models.tasks.training import Training
+from models.training.loop import ALONE, Surroundings
+from models.training.search import Tried, best_of, search
 from streams.commands.models import command
 
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choice((16, 32))}

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import sizes  # noqa: E402
 
-from models.data import Corpus, Example  # noqa: E402
+from models.data.corpus import Corpus, Example  # noqa: E402
 from models.errors import InputError  # noqa: E402
-from models.tasks import load_task  # noqa: E402
+from models.tasks.task import load_task  # noqa: E402
 
 
 def test_a_base_is_cut_to_every_size_that_it_does_not_say() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.errors import InputError
-from models.tasks import load_task, parse_task
+from models.tasks.task import load_task, parse_task
 
 NEWS = Path(__file__).parents[2] / "models" / "tasks" / "news.toml"
 

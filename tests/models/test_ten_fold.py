@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import ten_fold  # noqa: E402
 
-from models.data import Example, Target, normalize  # noqa: E402
+from models.data.corpus import Example, Target, normalize  # noqa: E402
 from models.errors import InputError  # noqa: E402
 
 WORDS = {"negative": "fall loss warns", "neutral": "flat today deal", "positive": "rise profit wins"}

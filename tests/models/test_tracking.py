@@ -14,12 +14,12 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 pytest.importorskip("tensorboard", reason="tracking wants the [track] extra")
 pytest.importorskip("wandb", reason="tracking wants the [track] extra")
 
-from models import tracking  # noqa: E402
-from models.data import Corpus, load_corpus  # noqa: E402
+from models.data.corpus import Corpus, load_corpus  # noqa: E402
 from models.errors import InputError, TrainingStopped  # noqa: E402
-from models.finetune import finetune  # noqa: E402
-from models.loop import Surroundings, rate  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.training import tracking  # noqa: E402
+from models.training.finetune import finetune  # noqa: E402
+from models.training.loop import Surroundings, rate  # noqa: E402
 
 EVERY_TEN = ("train/loss", "train/learning_rate", "train/examples_per_second")
 

@@ -13,16 +13,16 @@ pytest.importorskip("transformers", reason="training wants the [train] extra")
 from safetensors.numpy import load_file  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
-from models import network  # noqa: E402
-from models.batches import Item, tokenize  # noqa: E402
-from models.checkpoints import State  # noqa: E402
-from models.data import OUTLIER, Corpus, Target, load_corpus  # noqa: E402
+from models.data.corpus import OUTLIER, Corpus, Target, load_corpus  # noqa: E402
+from models.engines.batches import Item, tokenize  # noqa: E402
 from models.errors import InputError  # noqa: E402
-from models.finetune import finetune, predict  # noqa: E402
-from models.loop import Surroundings, is_exhausted  # noqa: E402
-from models.loss import class_weights_of, loss_of  # noqa: E402
-from models.tasks import Task, load_task  # noqa: E402
-from models.training import Training, check_training  # noqa: E402
+from models.tasks.task import Task, load_task  # noqa: E402
+from models.tasks.training import Training, check_training  # noqa: E402
+from models.training import network  # noqa: E402
+from models.training.checkpoints import State  # noqa: E402
+from models.training.finetune import finetune, predict  # noqa: E402
+from models.training.loop import Surroundings, is_exhausted  # noqa: E402
+from models.training.loss import class_weights_of, loss_of  # noqa: E402
 
 LABELS = {"mood": ("bad", "good")}
 
@@ -149,7 +149,7 @@ def test_class_weights_move_what_a_model_says(task: Task, corpus: Corpus, tiny_b
 def test_bf16_where_nothing_multiplies_it_is_refused(
     task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.loop.multiplies_bf16", lambda: False)
+    monkeypatch.setattr("models.training.loop.multiplies_bf16", lambda: False)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kept").write_text("")
     with pytest.raises(InputError, match=r"no instructions for precision bf16.*--precision float32"):

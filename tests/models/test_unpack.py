@@ -16,13 +16,14 @@ pytest.importorskip("torch", reason="the tiny model wants the [train] extra")
 from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 
-from models import graph, quantize
+from models import graph
 from models.artifact import load_artifact
-from models.batches import arrays
 from models.engines import Request
+from models.engines.batches import arrays
 from models.engines.onnx import OnnxEngine
 from models.errors import ArtifactError
-from models.export import write_artifact
+from models.export import quantize
+from models.export.classifier import write_artifact
 from models.unpack import Strange, unpack, unpack_model
 from streams.settings import Settings
 from tests.support.tiny_artifact import make_artifact

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from models import graph
-from models.batches import arrays
-from models.export import write_artifact
+from models.engines.batches import arrays
+from models.export.classifier import write_artifact
 
 
 def make_artifact(

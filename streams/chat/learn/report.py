@@ -67,7 +67,7 @@ def training_report(
     held_out: Mapping[str, Any], abstention: Mapping[str, Any], confused: Sequence[tuple[str, str, int]],
     thin: Sequence[str], how: str,
 ) -> str:  # fmt: skip
-    """`held_out` is a report as models/evaluate.py makes it; `thin`: intents with a single example."""
+    """`held_out` is a report as models/evaluation/evaluate.py makes it; `thin`: intents with a single example."""
     labels = held_out["labels"]
     parts = [
         "# What was learned",

@@ -21,7 +21,7 @@ from streams.settings import Settings, load_settings
 from streams.sources.files import Unusable, open_source
 
 if TYPE_CHECKING:
-    from models.grouping import Likeness
+    from models.few_shot.grouping import Likeness
 
 PROPOSAL, REPORT, VECTORS = "proposal.toml", "report.md", ".vectors.npz"
 NEAR = 0.4  # of the likeness that makes a group: from here on two groups are worth a look
@@ -120,7 +120,7 @@ def of_conversations(
     path: str, read: Conversations, out: Path, base: str | None, support: int, alike: float, settings: Settings
 ) -> Found:
     try:
-        from models import grouping
+        from models.few_shot import grouping
     except ImportError as error:
         raise learn_missing(error) from None
     dropped = Counter(read.dropped)
@@ -161,7 +161,7 @@ def propose(
     near: Sequence[tuple[int, int, float]],
 ) -> list[Proposal]:  # fmt: skip
     """A proposal a group: named as the model in use calls most of its questions, else by its words."""
-    from models.grouping import medoid
+    from models.few_shot.grouping import medoid
 
     everywhere = words_in([pair.question for pair in pairs])
     names, given, shipped = Names(), [], []

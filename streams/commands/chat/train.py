@@ -23,7 +23,7 @@ from streams.commands.chat.trunks import base_option, elsewhere, kept_vectors, l
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from models.few_shot import Shot
+    from models.few_shot.intents import Shot
 
 MANY = 20  # examples of an intent, at the median, from which on the whole network is worth training
 FEW_EXAMPLES = 5  # with fewer, the beginning of the answer teaches, too
@@ -165,9 +165,9 @@ def head(
     from streams.commands.models.command_line import own_command
 
     try:
-        from models import few_shot
-        from models.data import OUTLIER
-        from models.grouping import centered, unit
+        from models.data.corpus import OUTLIER
+        from models.few_shot import intents as few_shot
+        from models.few_shot.grouping import centered, unit
     except ImportError as error:
         raise learn_missing(error) from None
     shots = shots_of(examples, templates)
@@ -195,7 +195,7 @@ def head(
 def shots_of(examples: dict[str, list[str]], templates: Templates) -> "list[Shot]":
     """Examples; of an intent with a single one, that is learned from and its shortened form tested. Answers of intents
     with few examples teach a little, too, as they hold the words that customers use."""
-    from models.few_shot import Shot
+    from models.few_shot.intents import Shot
 
     shots = []
     for label, (intent, own) in enumerate(examples.items()):
@@ -222,9 +222,9 @@ def full(
     task = write_task(examples, data, name, epochs)
     declared, corpus, measured = load(str(task), data)
     try:
-        from models.bases import directory_of
-        from models.export import export
-        from models.finetune import finetune
+        from models.export.classifier import export
+        from models.training.bases import directory_of
+        from models.training.finetune import finetune
     except ImportError as error:
         raise train_missing(error) from None
     directory = directory_of(base)

@@ -16,7 +16,7 @@ from streams.engines import installed
 from streams.settings import ZOO, Settings
 
 if TYPE_CHECKING:
-    from models.trunk import Trunk
+    from models.few_shot.trunk import Trunk
 
 CHUNK = 512
 ELSEWHERE = Path(__file__).parents[2] / "chat" / "learn" / "elsewhere.txt"
@@ -36,7 +36,7 @@ def learn_missing(error: ImportError) -> InputError:
 def trunk_of(base: str | None, settings: Settings, texts: Sequence[str], say: Callable[[str], None]) -> "Trunk":
     """`texts` tell what to calibrate a base on. Raises InputError, ArtifactError."""
     try:
-        from models import trunk
+        from models.few_shot import trunk
     except ImportError as error:
         raise learn_missing(error) from None
     if base is None and installed(settings, "encoder_model"):
@@ -50,7 +50,7 @@ def trunk_of(base: str | None, settings: Settings, texts: Sequence[str], say: Ca
     if (Path(base) / MANIFEST).exists():
         return trunk.of_artifact(load_artifact(Path(base)))
     try:
-        from models.bases import directory_of
+        from models.training.bases import directory_of
 
         directory = directory_of(base)
     except ImportError as error:

@@ -13,7 +13,7 @@ from streams.commands.models.inputs import train_missing
 def command(models: tuple[Path, ...], out: Path) -> None:
     """Average the weights of MODELS (best/ or last/ of runs that went on from one another)."""
     try:
-        from models.average import average as write
+        from models.training.average import average as write
     except ImportError as error:
         raise train_missing(error) from None
     write(models, out)

@@ -18,9 +18,9 @@ from streams.commands.models.reports import print_comparison
 def command(artifacts: tuple[Path, ...], resamples: int, as_json: bool, **chosen: Any) -> None:
     """Measure ARTIFACTS on the same texts, each against the first (paired bootstrap)."""
     from models.artifact import check_kind, load_artifact
-    from models.compare import Contender, compare
     from models.engines.onnx import OnnxEngine
-    from models.evaluate import aligned
+    from models.evaluation.compare import Contender, compare
+    from models.evaluation.evaluate import aligned
 
     if len(set(artifacts)) < 2 or len(set(artifacts)) < len(artifacts):
         raise click.UsageError(f"got {' '.join(map(str, artifacts))}; wanted two artifacts or more, each once")

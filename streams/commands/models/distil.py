@@ -75,11 +75,11 @@ def command(
         raise InputError(f"--soft-head {', '.join(unknown)}: task {declared.name} has {', '.join(declared.heads)}")
     training = training_of(declared, weighted, options)
     try:
-        from models.bases import directory_of
-        from models.distil import Softness, distil
-        from models.distil_reader import distil_reader
-        from models.teachers import is_artifact, model_of
-        from models.unlabelled import read_unlabelled
+        from models.data.unlabelled import read_unlabelled
+        from models.training.bases import directory_of
+        from models.training.distil import Softness, distil
+        from models.training.distil_reader import distil_reader
+        from models.training.teachers import is_artifact, model_of
     except ImportError as error:
         raise train_missing(error) from None
     models = [model_of(teacher) for teacher in teachers]

@@ -41,8 +41,8 @@ def command(
         raise InputError(f"task {declared.name} is of kind {declared.kind}; only a classifier's labels are doubted")
     training = training_of(declared, weighted, options)
     try:
-        from models.bases import directory_of
-        from models.doubt import check_folds, doubted, judge_labels
+        from models.training.bases import directory_of
+        from models.training.doubt import check_folds, doubted, judge_labels
     except ImportError as error:
         raise train_missing(error) from None
     check_folds(corpus, folds)

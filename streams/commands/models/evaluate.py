@@ -21,8 +21,8 @@ def command(artifact: Path, into: Path | None, resamples: int, as_json: bool, **
     """Measure ARTIFACT as it is served: figures with intervals, calibration, confusion, abstention, speed."""
     from models.artifact import load_artifact
     from models.engines.onnx import OnnxEngine
-    from models.evaluate import aligned
-    from models.report import full_report
+    from models.evaluation.evaluate import aligned
+    from models.evaluation.report import full_report
 
     loaded = load_artifact(artifact)
     if loaded.config.kind != "classifier":
@@ -50,7 +50,7 @@ def command(artifact: Path, into: Path | None, resamples: int, as_json: bool, **
 def write(told: dict[str, Any], into: Path) -> list[Path]:
     """Raises InputError."""
     from models.errors import InputError
-    from models.report_files import write_report
+    from models.evaluation.report_files import write_report
 
     try:
         return write_report(told, into)

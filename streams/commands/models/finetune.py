@@ -57,7 +57,7 @@ def command(
     declared, corpus, _ = load_any(task, data, without_pairs=without_pairs, shares=shares, doubted=doubted)
     training = training_of(declared, weighted, options)
     try:
-        from models.bases import directory_of
+        from models.training.bases import directory_of
 
         run = trainer(declared.kind)
         around = surroundings(threads, device, track)

@@ -46,10 +46,10 @@ def command(
     if data and (calibrate or not task):
         raise click.UsageError("--data wants --task, which says what the data is, and no --calibrate")
     try:
-        from models.import_classifier import Wanted, import_classifier
+        from models.export.import_classifier import Wanted, import_classifier
     except ImportError as error:
         raise train_missing(error) from None
-    from models.tasks import load_task
+    from models.tasks.task import load_task
 
     declared = load_task(task) if task else None
     if declared:
@@ -84,7 +84,7 @@ def command(
 
 def lines_of(path: Path) -> list[str]:
     """Texts of a file, one a line. Raises InputError."""
-    from models.data import read_text
+    from models.data.corpus import read_text
 
     texts = [line.strip() for line in read_text(path, "utf-8").splitlines() if line.strip()]
     if not texts:

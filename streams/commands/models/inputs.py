@@ -10,8 +10,8 @@ from rich.console import Console
 from models.errors import InputError
 
 if TYPE_CHECKING:
-    from models.data import Corpus
-    from models.tasks import Task
+    from models.data.corpus import Corpus
+    from models.tasks.task import Task
 
 console = Console(stderr=True)
 data_option = click.option(
@@ -37,10 +37,10 @@ def load_any(
     """
     from dataclasses import replace
 
-    from models.data import load_corpus
-    from models.doubted import read_doubted, without_doubted
-    from models.questions import load_questions
-    from models.tasks import load_task, parse_shares, with_shares
+    from models.data.corpus import load_corpus
+    from models.data.doubted import read_doubted, without_doubted
+    from models.data.questions import load_questions
+    from models.tasks.task import load_task, parse_shares, with_shares
 
     declared = load_task(task)
     declared = with_shares(declared, parse_shares(shares, declared))

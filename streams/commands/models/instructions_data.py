@@ -34,8 +34,8 @@ def command(data: Path, per_pattern: int, per_question: int, others: int, seed: 
     """Write training texts for the task 'instructions': the phrasings' own, questions that were written down with their
     instruction, and others' that ask for nothing of it."""
     from models.artifact import load_artifact
-    from models.data import rows_of
-    from models.tasks import load_task
+    from models.data.corpus import rows_of
+    from models.tasks.task import load_task
     from streams.chat.live import asked, grammar
     from streams.chat.live.linking import ALIASES, Linker
     from streams.chat.live.parse import masked

@@ -13,7 +13,7 @@ from streams.commands.models.reports import table_of, wide
 
 if TYPE_CHECKING:
     from models.artifact import Artifact
-    from models.questions import Question, Questions
+    from models.data.questions import Question, Questions
     from streams.commands.models.measured import Chosen
 
 SUFFIXES = {".json": "squad", ".csv": "csv", ".parquet": "parquet"}
@@ -22,14 +22,14 @@ SUFFIXES = {".json": "squad", ".csv": "csv", ".parquet": "parquet"}
 def trainer(kind: str) -> Callable[..., dict[str, Any]]:
     """The fine-tuning step. Raises ImportError where the extra is missing."""
     if kind == "reader":
-        from models.finetune_reader import finetune_reader
+        from models.training.finetune_reader import finetune_reader
 
         return finetune_reader
     if kind == "encoder":
-        from models.finetune_encoder import finetune_encoder
+        from models.training.finetune_encoder import finetune_encoder
 
         return finetune_encoder
-    from models.finetune import finetune
+    from models.training.finetune import finetune
 
     return finetune
 
@@ -37,14 +37,14 @@ def trainer(kind: str) -> Callable[..., dict[str, Any]]:
 def exporter(kind: str) -> Callable[..., dict[str, Any]]:
     """The export step. Raises ImportError where the extra is missing."""
     if kind == "reader":
-        from models.export_reader import export_reader
+        from models.export.reader import export_reader
 
         return export_reader
     if kind == "encoder":
-        from models.export_encoder import export_encoder
+        from models.export.encoder import export_encoder
 
         return export_encoder
-    from models.export import export
+    from models.export.classifier import export
 
     return export
 
@@ -84,8 +84,8 @@ def evaluate(artifact: "Artifact", chosen: "Chosen", into: Path | None, as_json:
 
 def asked_of(artifact: "Artifact", chosen: "Chosen") -> "tuple[str, Questions]":
     """What is measured on, and its questions: of a task's data folder, or of a file in SQuAD's layout or a table."""
-    from models.questions import Questions, add_source, rows_of
-    from models.tasks import Source
+    from models.data.questions import Questions, add_source, rows_of
+    from models.tasks.task import Source
 
     if not chosen.data.is_file():
         declared, learned, measured = load_any(chosen.task or artifact.config.task, chosen.data)
@@ -111,7 +111,7 @@ def asked_of(artifact: "Artifact", chosen: "Chosen") -> "tuple[str, Questions]":
 
 def measure_reader(artifact: "Artifact", questions: "list[Question]") -> dict[str, Any]:
     from models.engines.reader import Reader
-    from models.reading import measure
+    from models.evaluation.reading import measure
 
     return measure(Reader(artifact), questions)
 
@@ -120,8 +120,8 @@ def measure_encoder(artifact: "Artifact", asked: "Questions", questions: "list[Q
     """Recall, BM25's beside it where bm25s is installed."""
     from importlib.util import find_spec
 
-    from models import retrieval
     from models.engines.encoder import Encoder
+    from models.evaluation import retrieval
 
     ways = {"encoder": retrieval.by_vectors(Encoder(artifact))}
     if find_spec("bm25s"):

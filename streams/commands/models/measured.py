@@ -12,8 +12,8 @@ from streams.commands.models.inputs import load
 
 if TYPE_CHECKING:
     from models.artifact import Artifact
-    from models.data import Example
-    from models.tasks import Head
+    from models.data.corpus import Example
+    from models.tasks.task import Head
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,8 +83,8 @@ def measured_on(artifact: "Artifact", chosen: Chosen) -> Measured:
 
 
 def task_data(artifact: "Artifact", chosen: Chosen) -> Measured:
-    from models.evaluate import by_source
-    from models.leaks import leaks
+    from models.data.leaks import leaks
+    from models.evaluation.evaluate import by_source
 
     name = chosen.task or artifact.config.task
     task, learned, measured = load(name, chosen.data)
@@ -99,8 +99,8 @@ def task_data(artifact: "Artifact", chosen: Chosen) -> Measured:
 
 
 def own_file(artifact: "Artifact", chosen: Chosen) -> Measured:
-    from models.data import OUT_OF_SCOPE, Corpus, add_source, own_source
-    from models.tasks import Head
+    from models.data.corpus import OUT_OF_SCOPE, Corpus, add_source, own_source
+    from models.tasks.task import Head
 
     if artifact.config.pair != bool(chosen.second):
         remedy = "name the second column by --second" if artifact.config.pair else "leave out --second"

@@ -25,8 +25,8 @@ def command(
     """Cut a base's vocabulary to what TASK's texts need, and its layers if wanted."""
     declared, corpus, _ = load_any(task, data)
     try:
-        from models.bases import directory_of
-        from models.prune_vocabulary import prune_vocabulary as prune
+        from models.training.bases import directory_of
+        from models.training.prune_vocabulary import prune_vocabulary as prune
     except ImportError as error:
         raise train_missing(error) from None
     texts = texts_of(declared.kind, corpus)

@@ -31,7 +31,7 @@ def command(
     check_kind(loaded, "classifier")
     declared, corpus, measured = load(task or loaded.config.task, data)
     try:
-        from models.quantize_artifact import quantize_artifact
+        from models.export.quantize_artifact import quantize_artifact
     except ImportError as error:
         raise train_missing(error) from None
     manifest = quantize_artifact(

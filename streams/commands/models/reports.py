@@ -29,8 +29,8 @@ def wide() -> Console:
 
 
 def print_report(told: Mapping[str, Any]) -> None:
-    """A full report (models/report.py): the figures, then each set by label, the worst ones where there are many."""
-    from models.report_page import HEADER, abstention_sentence, speed_sentence, summary
+    """A full report: the figures, then each set by label, the worst ones where there are many."""
+    from models.evaluation.report_page import HEADER, abstention_sentence, speed_sentence, summary
 
     console = wide()
     console.print(table_of(HEADER, summary(told)))
@@ -64,8 +64,8 @@ def by_label(name: str, of: Mapping[str, Any]) -> Table:
 
 
 def print_comparison(told: Mapping[str, Any]) -> None:
-    """A comparison (models/compare.py): a row an artifact and set, then the verdicts in words."""
-    from models.report_page import abstention_sentence, with_interval
+    """A comparison (models/evaluation/compare.py): a row an artifact and set, then the verdicts in words."""
+    from models.evaluation.report_page import abstention_sentence, with_interval
 
     rows = [
         [name, artifact, str(of["n"]), *(with_interval(of, key) for key in ("accuracy", "macro_f1")),

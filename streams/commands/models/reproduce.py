@@ -15,7 +15,7 @@ from streams.commands.models.reports import table_of, wide
 from streams.commands.models.zoo import ZOO
 
 if TYPE_CHECKING:
-    from models.recipe import Figure, Step
+    from models.export.recipe import Figure, Step
 
 RESUMED = ("finetune", "distil")
 
@@ -47,7 +47,7 @@ def command(
     Only gretchen's own verbs are run, without a shell. The same command goes on where it was interrupted.
     """
     from models.artifact import load_artifact
-    from models.recipe import check_there, compared, differing, parse_recipe, planned
+    from models.export.recipe import check_there, compared, differing, parse_recipe, planned
 
     path = Path(name) if Path(name).is_dir() or not (ZOO / name).is_dir() else ZOO / name
     recorded = load_artifact(path).raw
@@ -92,7 +92,7 @@ def valued_options() -> dict[str, frozenset[str]]:
 
 
 def verbs() -> "dict[str, click.Command]":
-    from models.recipe import VERBS
+    from models.export.recipe import VERBS
     from streams.commands.models import command as group
 
     return {verb: group.commands[verb] for verb in VERBS if verb in group.commands}

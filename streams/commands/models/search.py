@@ -20,7 +20,7 @@ from streams.commands.models.training_options import (
 )
 
 if TYPE_CHECKING:
-    from models.search import Tried
+    from models.training.search import Tried
 
 MOST_SHOWN = 20
 
@@ -44,11 +44,11 @@ def command(
     declared, corpus, _ = load_any(task, data)
     training = training_of(declared, weighted, options)
     try:
-        from models.bases import directory_of
-        from models.methods import learning_rate
-        from models.search import best_of, search
-        from models.search_pictures import draw_search
-        from models.search_space import default_space
+        from models.tasks.search_space import default_space
+        from models.training.bases import directory_of
+        from models.training.methods import learning_rate
+        from models.training.search import best_of, search
+        from models.training.search_pictures import draw_search
 
         run = trainer(declared.kind)
     except ImportError as error:

@@ -12,7 +12,7 @@ from streams.commands.models.inputs import data_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file: a sentence a line.")
 def command(data: Path, out: Path) -> None:
     """Write the sentences of annual reports (TAT-QA) and of Wikinews (QAMR), for 'distil --unlabelled'."""
-    from models.sentences import sentences_in
+    from models.data.sentences import sentences_in
 
     found = sentences_in(data)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from models.errors import InputError
 from streams.commands.models.reports import wide
 
 if TYPE_CHECKING:
-    from models.draft import Draft
+    from models.data.draft import Draft
 
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
 MOST_LABELS = 40
@@ -41,7 +41,7 @@ def command(
 
     Proposed are labels, splits, the metric that decides and how long to train. See docs/own-model.md.
     """
-    from models.draft import Labelled, draft
+    from models.data.draft import Labelled, draft
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", head):
         raise click.UsageError(f"--head {head}: wanted letters, digits, - and _")

@@ -12,15 +12,15 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.errors import TrainingStopped
-from models.tracking import TRACKERS
-from models.training import CLASS_WEIGHTS, METHODS, PRECISIONS
+from models.tasks.training import CLASS_WEIGHTS, METHODS, PRECISIONS
+from models.training.tracking import TRACKERS
 from streams.commands.models.command_line import own_command
 from streams.commands.models.inputs import console
 
 if TYPE_CHECKING:
-    from models.loop import Surroundings
-    from models.tasks import Task
-    from models.training import Training
+    from models.tasks.task import Task
+    from models.tasks.training import Training
+    from models.training.loop import Surroundings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 COUNT = click.IntRange(min=1)
@@ -82,7 +82,7 @@ def surroundings_options(command: Command) -> Command:
 
 def training_of(task: "Task", weighted: tuple[str, ...], options: Mapping[str, Any]) -> "Training":
     """The task's [training] with the options that were given. Raises click.UsageError, InputError."""
-    from models.training import check_training
+    from models.tasks.training import check_training
 
     given = {key: value for key, value in options.items() if value is not None}
     if weighted:
@@ -109,7 +109,7 @@ def surroundings(
     """
     import torch
 
-    from models.loop import Surroundings
+    from models.training.loop import Surroundings
 
     if threads:
         torch.set_num_threads(threads)

@@ -11,7 +11,7 @@ from live_market import NOW
 from test_linking import SETTINGS, linker
 
 from models.errors import InputError
-from models.tasks import load_task
+from models.tasks.task import load_task
 from streams.chat.live import grammar
 from streams.chat.live.grammar import HEADS, NONE, SAME, TAKEN, Made, Subjects, made, rows, shipped, split_of
 from streams.chat.live.instructions import OPCODES

@@ -1,0 +1,1 @@
+"""Data in, examples out: labelled texts, questions about passages, texts without labels."""

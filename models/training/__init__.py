@@ -1,0 +1,1 @@
+"""Training: fine-tuning, distilling, searching, doubting; what comes out is a run, for `export`."""
