@@ -29,7 +29,6 @@ def reader_card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     figures = [[name, r["n"], _figure(r["f1"]), _between(r["f1_interval"]), _figure(r["em"]),
                 _between(r["em_interval"]), _figure(r.get("no_answer_auroc"))]
                for name, r in test.items() if "f1" in r]  # fmt: skip
-    kept = manifest["quantization"]["float32"]
     return _joined(
         _opening(
             manifest,
@@ -44,7 +43,7 @@ def reader_card(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         f"Answering from a chance of {reading['threshold']:.2f} on (a wrong answer was taken to cost"
         f" {WRONG_ANSWER_PRICE:g} hand-overs):",
         _table(["set", "answerable answered", "their F1", "unanswerable withheld"], answering),
-        _quantization(manifest, f"In float32: {', '.join(kept)}." if kept else ""),
+        _quantization(manifest),
         "## Where it fails",
         "\n".join(f"- {limit}" for limit in READER_LIMITS),
         _reproduce(manifest),
@@ -92,12 +91,13 @@ def _learned_from(manifest: Mapping[str, Any]) -> str:
     ).rstrip("\n")
 
 
-def _quantization(manifest: Mapping[str, Any], more: str = "") -> str:
+def _quantization(manifest: Mapping[str, Any]) -> str:
     told = manifest["quantization"]
     rows = [[loss["metric"], _figure(loss["before"]), _figure(loss["after"])] for loss in told["losses"]]
+    kept = f"In float32: {', '.join(told['float32'])}." if told["float32"] else ""
     forced = f"**Written with --force in spite of:** {'; '.join(told['faults'])}." if told["faults"] else ""
     parts = ["## Quantization", f"{told['scheme']}, calibrated on {told['calibration_texts']} training texts. On dev:",
-             _table(["metric", "float32", "int8"], rows), more, forced]  # fmt: skip
+             _table(["metric", "float32", "int8"], rows), kept, forced]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
 

@@ -5,7 +5,6 @@ Everything measured here is measured through models/engines/encoder.py on the ar
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from models.errors import InputError
 from models.evaluation import retrieval
 from models.export import packing, quantize
 from models.export.answer_cards import encoder_card
-from models.export.classifier import Files, Say, model_file, scheme_of, write_artifact
+from models.export.classifier import Files, Say, model_file, write_artifact
 from models.tasks.task import Task
 
 CALIBRATION_QUESTIONS = 250  # and as many passages
@@ -51,19 +50,15 @@ def export_encoder(
     say(f"measuring activation ranges on {len(texts)} training texts")
     fed = list(feeds(texts, tokenizer, task))
     ranges = quantize.ranges_over(fed, graph.Builder.text_encoder, weights, bert, apart=True)
-    model = graph.build_of(graph.Builder.text_encoder, weights, bert, ranges, task.word_bits)
-    before, after = found(graph.build_of(graph.Builder.text_encoder, weights, bert)), found(model)
-    falls = [quantize.Fall(name, "recall@1", before[name]["recall@1"], after[name]["recall@1"]) for name in after]
-    for fall in falls:
-        say(f"{fall.head} {fall.metric} on dev: float32 {fall.before:.4f}, int8 {fall.after:.4f}")
-    faults = quantize.check_gate(falls, force=force)
-
+    before = found(graph.build_of(graph.Builder.text_encoder, weights, bert))
+    model, told = packing.quantized(
+        graph.Builder.text_encoder, task, weights, bert, ranges, lambda model: [loss_of(before, found(model))],
+        len(texts), force=force, say=say,
+    )  # fmt: skip
     files |= model_file(model.SerializeToString(), zipped=zipped)
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
-        quantization={"scheme": f"{scheme_of(task)}; {quantize.APART}",
-                      "calibration_texts": len(texts), "faults": faults, "forced": bool(faults),
-                      "losses": [asdict(fall) for fall in falls]},
+        quantization=told,
     )  # fmt: skip
     with packing.served(config, files) as artifact:
         say("measuring dev and test as served, and BM25")
@@ -93,3 +88,12 @@ def feeds(texts: Sequence[str], tokenizer: Tokenizer, task: Task) -> Iterable[Ma
     for text in texts:
         ids, lengths, spans = arrays([cut(tokenizer.encode(text).ids, task.max_tokens)], [()], 0, task.text_pooling)
         yield {"input_ids": ids, "lengths": lengths, "spans": spans}
+
+
+def loss_of(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> quantize.Loss:
+    """Recall@1 of all dev questions together, and the sets whose own fell, as a classifier's labels may."""
+    first = [sum(told["n"] * told["recall@1"] for told in of.values()) for of in (before, after)]
+    asked = sum(told["n"] for told in before.values())
+    drops = {name: round(told["recall@1"] - after[name]["recall@1"], 4) for name, told in before.items()}
+    fallen = {name: drop for name, drop in drops.items() if quantize.fell(drop, before[name]["n"])}
+    return quantize.Loss("encoder", "recall@1", first[0] / asked, first[1] / asked, fallen)

@@ -1,25 +1,28 @@
-"""What the exports of readers and encoders share: weights, an artifact for the time being, the manifest's frame."""
+"""What the exports of readers and encoders share: weights, the mildest int8 that passes, the manifest's frame."""
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import onnx
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from models import graph
 from models.artifact import Artifact, load_artifact
 from models.data.questions import Questions
 from models.errors import InputError
-from models.export.classifier import BASE_LICENSES, Files, check_bert, recipe_of, write_artifact
-from models.graph import Floats
+from models.export import quantize
+from models.export.classifier import BASE_LICENSES, Files, Say, check_bert, recipe_of, scheme_of, write_artifact
 from models.tasks.task import Task
 
 
-def weights_of(run: Path, renamed: Callable[[str], str]) -> tuple[dict[str, Floats], dict[str, Any]]:
+def weights_of(run: Path, renamed: Callable[[str], str]) -> tuple[dict[str, graph.Floats], dict[str, Any]]:
     """A run's weights by the names that the graph's builder knows, and BERT's config. Raises InputError."""
     try:
         weights = {renamed(name): value for name, value in load_file(run / "model.safetensors").items()}
@@ -51,6 +54,34 @@ def served(config: Mapping[str, Any], files: Files) -> Iterator[Artifact]:
         directory = Path(name) / str(config["task"])
         write_artifact(directory, config, files, {"name": config["task"], "version": "0"}, readme="Not to be kept.\n")
         yield load_artifact(directory)
+
+
+FLOAT_STEPS = ((), ("down",), ("down", "attended"))
+"""Matmuls of every layer that stay float32 if int8 loses too much: the first step that passes the gate is taken."""
+
+
+def quantized(
+    make: graph.Build, task: Task, weights: Mapping[str, graph.Floats], bert: Mapping[str, Any], ranges: graph.Ranges,
+    lost: Callable[[onnx.ModelProto], Sequence[quantize.Loss]], calibrated: int, *, force: bool, say: Say,
+) -> tuple[onnx.ModelProto, dict[str, Any]]:  # fmt: skip
+    """The model to serve, and what the manifest says of its quantization. `lost` judges a model by dev; the last one it
+    is asked about is the one returned. Raises GateRefused.
+    """
+    for kept in FLOAT_STEPS:
+        names = {name for name in ranges if name.split(".")[1] in kept}
+        some = {name: seen for name, seen in ranges.items() if name not in names}
+        model = graph.build_of(make, weights, bert, some, task.word_bits)
+        losses = lost(model)
+        for loss in losses:
+            say(f"{loss.metric} on dev: float32 {loss.before:.4f}, int8 {loss.after:.4f}")
+        if force or not any(loss.faults() for loss in losses):
+            break
+        say("int8 lost too much; keeping more in float32")
+    faults = quantize.check_gate(losses, force=force)
+    return model, {
+        "scheme": f"{scheme_of(task)}; {quantize.APART}", "calibration_texts": calibrated, "faults": faults,
+        "forced": bool(faults), "float32": sorted(names), "losses": [asdict(loss) for loss in losses],
+    }  # fmt: skip
 
 
 def manifest_of(

@@ -24,13 +24,11 @@ from models.evaluation import reading
 from models.evaluation.evaluate import WRONG_ANSWER_PRICE
 from models.export import packing, quantize
 from models.export.answer_cards import reader_card
-from models.export.classifier import Files, Say, model_file, scheme_of, write_artifact
+from models.export.classifier import Files, Say, model_file, write_artifact
 from models.tasks.task import Task
 
 CALIBRATION_WINDOWS = 1500
 RIGHT_F1 = 0.5  # a span that shares less with every annotated answer is a wrong answer
-FLOAT_STEPS = ((), ("down",), ("down", "attended"))
-"""Matmuls of every layer that stay float32 if int8 loses too much: the first step that passes the gate is taken."""
 
 
 def export_reader(
@@ -55,27 +53,21 @@ def export_reader(
     say(f"measuring activation ranges on {len(windows)} training windows")
     ranges = quantize.ranges_over(feeds(windows), graph.Builder.reader, weights, bert, apart=True)
     plain = reading.report(dev, said(graph.build_of(graph.Builder.reader, weights, bert)))
-    for kept in FLOAT_STEPS:
-        names = {name for name in ranges if name.split(".")[1] in kept}
-        some = {name: seen for name, seen in ranges.items() if name not in names}
-        model = graph.build_of(graph.Builder.reader, weights, bert, some, task.word_bits)
-        reads = said(model)
-        falls = falls_of(plain, reading.report(dev, reads))
-        for fall in falls:
-            say(f"{fall.metric} on dev: float32 {fall.before:.4f}, int8 {fall.after:.4f}")
-        if force or not any(fall.faults() for fall in falls):
-            break
-        say("int8 lost too much; keeping more in float32")
-    faults = quantize.check_gate(falls, force=force)
+    reads: list[reading.Read] = []
 
+    def lost(model: Any) -> list[quantize.Loss]:
+        reads[:] = said(model)
+        return losses_of(plain, reading.report(dev, reads))
+
+    model, told = packing.quantized(
+        graph.Builder.reader, task, weights, bert, ranges, lost, len(windows), force=force, say=say
+    )
     files |= model_file(model.SerializeToString(), zipped=zipped)
     config["reading"] |= calibration(dev, reads)
     say(f"answering from a chance of {config['reading']['threshold']:.2f} on")
     manifest = packing.manifest_of(
         task, questions, measured, run, tokenizer, version=version, base=base, commands=commands,
-        quantization={"scheme": f"{scheme_of(task)}; {quantize.APART}",
-                      "calibration_texts": len(windows), "faults": faults, "forced": bool(faults),
-                      "float32": sorted(names), "losses": [asdict(fall) for fall in falls]},
+        quantization=told,
     )  # fmt: skip
     with packing.served(config, files) as artifact:
         say("measuring dev and test as served")
@@ -113,8 +105,8 @@ def feeds(windows: Iterable[Window]) -> Iterable[Mapping[str, Any]]:
         yield {"input_ids": ids, "lengths": lengths, "token_types": types}
 
 
-def falls_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[quantize.Fall]:
-    return [quantize.Fall("reader", metric, before[metric], after[metric]) for metric in ("f1", "em")]
+def losses_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[quantize.Loss]:
+    return [quantize.Loss("reader", metric, before[metric], after[metric]) for metric in ("f1", "em")]
 
 
 def calibration(questions: Sequence[Question], reads: Sequence[reading.Read]) -> dict[str, float]:

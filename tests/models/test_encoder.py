@@ -25,7 +25,7 @@ from models.engines.encoder import Encoder  # noqa: E402
 from models.engines.reader import Reader  # noqa: E402
 from models.errors import ArtifactError, GateRefused, InputError  # noqa: E402
 from models.evaluation import retrieval  # noqa: E402
-from models.export.encoder import export_encoder  # noqa: E402
+from models.export.encoder import export_encoder, loss_of  # noqa: E402
 from models.tasks.task import Task, load_task  # noqa: E402
 from models.training import text_encoder  # noqa: E402
 from models.training.finetune_encoder import ContrastiveLearner, contrast, finetune_encoder  # noqa: E402
@@ -270,9 +270,41 @@ def test_a_spoiled_encoder_is_refused_with_its_figures_and_force_is_written_down
     task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true = graph.quantize_columns
-    monkeypatch.setattr(graph, "quantize_columns", lambda weight: (true(weight)[0], 20 * true(weight)[1]))
-    with pytest.raises(GateRefused, match=r"int8 lost too much on dev: codes.encoder recall@1 .* -> 0\.\d+"):
+
+    def spoiled(weight: graph.Floats) -> Any:
+        columns, scales = true(weight)
+        return np.roll(columns, 5, axis=1), 1000 * scales
+
+    monkeypatch.setattr(graph, "quantize_columns", spoiled)
+    with pytest.raises(GateRefused, match=r"int8 lost too much on dev: encoder recall@1 .* -> 0\.\d+"):
         exported(task, questions, run, tmp_path / "spoiled")
     assert not (tmp_path / "spoiled").exists()
     told = exported(task, questions, run, tmp_path / "spoiled", force=True)["quantization"]
     assert told["forced"] and "--force" in (tmp_path / "spoiled" / "README.md").read_text()
+
+
+def test_what_int8_spoils_of_an_encoder_stays_float32_and_the_card_says_so(
+    task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = graph.quantize_columns
+
+    def spoiled(weight: graph.Floats) -> Any:
+        columns, scales = true(weight)  # of the feed-forward's second product alone
+        return (np.roll(columns, 5, axis=1), 1000 * scales) if weight.shape[0] == 64 else (columns, scales)
+
+    monkeypatch.setattr(graph, "quantize_columns", spoiled)
+    told = exported(task, questions, run, tmp_path / "kept")["quantization"]
+    assert told["float32"] == ["0.down", "1.down"] and not told["forced"]
+    assert "In float32: 0.down, 1.down." in (tmp_path / "kept" / "README.md").read_text()
+
+
+def test_the_gate_judges_all_questions_together_and_each_set_by_what_it_may_lose() -> None:
+    def told(wiki: float, forum: float) -> dict[str, dict[str, Any]]:
+        return {"wiki.encoder": {"n": 300, "recall@1": wiki}, "forum.encoder": {"n": 100, "recall@1": forum}}
+
+    before = told(0.7, 0.4)
+    loss = loss_of(before, told(0.69, 0.43))  # three questions of one set lost, three of the other won
+    assert loss.before == pytest.approx(0.625) == loss.after and loss.faults() == []
+    assert loss_of(before, told(0.69, 0.4)).faults() == ["encoder recall@1 0.6250 -> 0.6175"]
+    fallen = loss_of(before, told(0.72, 0.37))
+    assert fallen.after > fallen.before - 0.005 and fallen.faults() == ["encoder recall of 'forum.encoder' -0.030"]
