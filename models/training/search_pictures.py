@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,6 +55,9 @@ def by_option(axes: Axes, trials: Sequence[Tried], key: str, of: Any) -> None:
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif of.log:
         axes.set_xscale("log")
+        axes.minorticks_off()  # a range of a decade has names for all of them, one over another
+        ticks = np.geomspace(of.low, of.high, 4)
+        axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axes.set(xlabel=key, ylabel="score on dev")
 
 
