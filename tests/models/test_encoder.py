@@ -30,6 +30,7 @@ from models.tasks.task import Task, load_task  # noqa: E402
 from models.training import text_encoder  # noqa: E402
 from models.training.finetune_encoder import ContrastiveLearner, contrast, finetune_encoder  # noqa: E402
 from models.training.loop import Surroundings  # noqa: E402
+from tests.support.spoiled import spoil  # noqa: E402
 
 TASK = """
 name = "tiny-encoder"
@@ -269,13 +270,7 @@ def test_an_engine_refuses_an_encoder_that_should_read(artifact: Artifact) -> No
 def test_a_spoiled_encoder_is_refused_with_its_figures_and_force_is_written_down(
     task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = graph.quantize_columns
-
-    def spoiled(weight: graph.Floats) -> Any:
-        columns, scales = true(weight)
-        return np.roll(columns, 5, axis=1), 1000 * scales
-
-    monkeypatch.setattr(graph, "quantize_columns", spoiled)
+    spoil(monkeypatch, 32, 64)
     with pytest.raises(GateRefused, match=r"int8 lost too much on dev: encoder recall@1 .* -> 0\.\d+"):
         exported(task, questions, run, tmp_path / "spoiled")
     assert not (tmp_path / "spoiled").exists()
@@ -286,13 +281,7 @@ def test_a_spoiled_encoder_is_refused_with_its_figures_and_force_is_written_down
 def test_what_int8_spoils_of_an_encoder_stays_float32_and_the_card_says_so(
     task: Task, questions: Questions, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = graph.quantize_columns
-
-    def spoiled(weight: graph.Floats) -> Any:
-        columns, scales = true(weight)  # of the feed-forward's second product alone
-        return (np.roll(columns, 5, axis=1), 1000 * scales) if weight.shape[0] == 64 else (columns, scales)
-
-    monkeypatch.setattr(graph, "quantize_columns", spoiled)
+    spoil(monkeypatch, 64)  # the feed-forward's second product alone
     told = exported(task, questions, run, tmp_path / "kept")["quantization"]
     assert told["float32"] == ["0.down", "1.down"] and not told["forced"]
     assert "In float32: 0.down, 1.down." in (tmp_path / "kept" / "README.md").read_text()

@@ -35,6 +35,7 @@ from models.training.distil import Softness  # noqa: E402
 from models.training.distil_reader import distil_reader, ids_in, soft_loss  # noqa: E402
 from models.training.finetune_reader import finetune_reader, items_of, logits_of, loss_of  # noqa: E402
 from models.training.loop import Surroundings  # noqa: E402
+from tests.support.spoiled import spoil  # noqa: E402
 
 TASK = """
 name = "tiny-reader"
@@ -368,17 +369,6 @@ def test_an_engine_refuses_an_artifact_of_another_kind(artifact: Artifact) -> No
         OnnxEngine(artifact)
     with pytest.raises(ArtifactError, match="is of kind reader, wanted was a encoder"):
         Encoder(artifact)
-
-
-def spoil(monkeypatch: pytest.MonkeyPatch, *inputs: int) -> None:
-    """Give int8 weights with so many rows the columns of others, a thousand times too large."""
-    true = graph.quantize_columns
-
-    def spoiled(weight: graph.Floats) -> Any:
-        columns, scales = true(weight)
-        return (np.roll(columns, 5, axis=1), 1000 * scales) if weight.shape[0] in inputs else (columns, scales)
-
-    monkeypatch.setattr(graph, "quantize_columns", spoiled)
 
 
 def test_a_spoiled_reader_is_refused_with_its_figures_and_force_is_written_down(
