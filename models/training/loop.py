@@ -23,6 +23,10 @@ from models.training.checkpoints import State
 from models.training.tracking import Tracker, check_trackers, tell, trackers
 
 TRACK_STEPS = 10
+EPOCH_SHARE = 0.1
+"""Of the seconds between checkpoints: an epoch ends with one, too, if the last is so old; a shorter one is made again
+sooner than written.
+"""
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all and a word on the loss."""
 
@@ -85,13 +89,17 @@ def fit(
     with ExitStack() as stack:
         told = [stack.enter_context(closing(one)) for one in trackers(around.track, run, state.step, asdict(training))]
         while True:
+            line = None
             if state.evaluated < state.step and (state.step % an_epoch == 0 or state.step == total):
                 line = _evaluate(learner, run, training, state, an_epoch, time.monotonic() - began_s, told)
-                checkpoints.save_last(run, learner.save, network, optimizer, state)
+            over = state.step >= total or is_exhausted(state, an_epoch, training.patience)
+            if line:
+                if over or time.monotonic() - saved_s >= around.checkpoint_s * EPOCH_SHARE:
+                    checkpoints.save_last(run, learner.save, network, optimizer, state)
+                    saved_s = time.monotonic()
                 around.judged(line)
-                saved_s = time.monotonic()
                 meter.restart()
-            if state.step >= total or is_exhausted(state, an_epoch, training.patience):
+            if over:
                 return state.best
             if around.stopped():
                 checkpoints.save_last(run, learner.save, network, optimizer, state)

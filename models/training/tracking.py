@@ -59,7 +59,11 @@ class WeightsAndBiases:
         self._run.log(dict(figures), step=step)
 
     def close(self) -> None:
+        import wandb
+
         self._run.finish()
+        if self._run.offline:  # finish comes back before the file is written then
+            wandb.teardown()
 
 
 def check_trackers(names: Sequence[str]) -> None:

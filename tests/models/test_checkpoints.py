@@ -159,7 +159,7 @@ def test_a_kill_before_an_epochs_evaluation_does_not_skip_it(
 
     whole = finetune(task, corpus, tiny_base, tmp_path / "whole", training)
     with pytest.raises(Killed):
-        finetune(task, corpus, tiny_base, tmp_path / "cut", training, Surroundings(progress=kill))
+        finetune(task, corpus, tiny_base, tmp_path / "cut", training, Surroundings(progress=kill, checkpoint_s=0))
     cut = finetune(task, corpus, tiny_base, tmp_path / "cut", training, resume=True)
     assert (cut["dev"], cut["step"]) == (whole["dev"], whole["step"])
     log = [json.loads(line)["step"] for line in (tmp_path / "cut" / "log.jsonl").read_text().splitlines()]
