@@ -29,9 +29,9 @@ SET, HEAD = "sentfin", "entity_sentiment"
 
 
 def sentfin() -> tuple[Task, Source]:
-    """The task of this one set and head, and its source, without the texts that are made of two headlines."""
+    """The task of this one set and head, and its source: no texts made of two headlines, no verdicts on whole texts."""
     news = load_task("news")
-    (source,) = (replace(source, paired=0.0) for source in news.sources if source.name == SET)
+    (source,) = (replace(source, paired=0.0, agreeing={}) for source in news.sources if source.name == SET)
     return replace(news, heads={HEAD: news.heads[HEAD]}, sources=(source,)), source
 
 

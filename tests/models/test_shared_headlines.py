@@ -17,14 +17,14 @@ from models.data.corpus import SPLITS, Corpus, load_corpus  # noqa: E402
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 headlines of three entities each."""
+    """300 headlines of three entities each, whose verdicts agree in every third."""
     root = tmp_path_factory.mktemp("sentfin")
     (root / "sentfin").mkdir()
     names = ["Acme", "Bolt", "Crux"]
     verdicts = ["negative", "neutral", "positive"]
     lines = ["S No.,Title,Decisions,Words"]
     for n in range(300):
-        decided = ", ".join(f'""{name}"": ""{verdicts[(n + k) % 3]}""' for k, name in enumerate(names))
+        decided = ", ".join(f'""{name}"": ""{verdicts[(n + k * (n % 3 > 0)) % 3]}""' for k, name in enumerate(names))
         lines.append(f'{n},Deal {n}: Acme buys Bolt from Crux,"{{{decided}}}",8')
     (root / "sentfin" / "SEntFiN.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return root
