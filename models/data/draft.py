@@ -58,7 +58,7 @@ dev_share = {dev_share}
 epochs = {epochs}
 batch_size = {batch_size}
 learning_rate = 1.5e-4
-head_learning_rate = 1.5e-3
+head_learning_rate = 7e-3
 class_weights = {class_weights}
 """
 

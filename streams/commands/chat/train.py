@@ -71,7 +71,7 @@ test_share = 0.2
 [training]
 epochs = {epochs}
 learning_rate = 1.5e-4
-head_learning_rate = 1.5e-3
+head_learning_rate = 7e-3
 """
 
 
