@@ -68,6 +68,8 @@ def quantized(
     is asked about is the one returned. Raises GateRefused.
     """
     for kept in FLOAT_STEPS:
+        if kept:
+            say(f"int8 lost too much; keeping {' and '.join(kept)} of every layer in float32")
         names = {name for name in ranges if name.split(".")[1] in kept}
         some = {name: seen for name, seen in ranges.items() if name not in names}
         model = graph.build_of(make, weights, bert, some, task.word_bits)
@@ -76,7 +78,6 @@ def quantized(
             say(f"{loss.metric} on dev: float32 {loss.before:.4f}, int8 {loss.after:.4f}")
         if force or not any(loss.faults() for loss in losses):
             break
-        say("int8 lost too much; keeping more in float32")
     faults = quantize.check_gate(losses, force=force)
     return model, {
         "scheme": f"{scheme_of(task)}; {quantize.APART}", "calibration_texts": calibrated, "faults": faults,
