@@ -222,3 +222,22 @@ def wait_until(true: Callable[[], bool], running: subprocess.Popen[str], timeout
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("checkpoint_s", "written"), [(300, 1), (0, None)])
+def test_short_epochs_are_not_each_written_and_the_last_step_always_is(
+    task: Task, corpus: Corpus, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    checkpoint_s: float, written: int | None,
+) -> None:  # fmt: skip
+    save, steps = checkpoints.save_last, []
+
+    def counted(run: Path, fill: Any, network: Any, optimizer: Any, state: Any) -> None:
+        steps.append(state.step)
+        save(run, fill, network, optimizer, state)
+
+    monkeypatch.setattr(checkpoints, "save_last", counted)
+    training = replace(task.training, epochs=3)
+    finetune(task, corpus, tiny_base, tmp_path / "run", training, Surroundings(checkpoint_s=checkpoint_s))
+    log = [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert len(log) == 3 and steps[-1] == log[-1]
+    assert len(steps) == written if written else set(log) <= set(steps)
