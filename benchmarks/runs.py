@@ -1,14 +1,46 @@
-"""Trainings that are made once: their figures in one JSON file, written after each, and how long the rest may take."""
+"""Trainings that are made once: their options, their figures in one JSON file, written after each, and how long the
+rest may take.
+"""
 
+import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from models.tasks.training import PRECISIONS, Training, check_training
 from models.training.loop import Surroundings
 
 WORD_S = 60  # between two lines on a training that goes on
+OPTIONS = {"epochs": float, "learning_rate": float, "batch_size": int, "seed": int}
+
+
+def parser_of(said: str | None) -> argparse.ArgumentParser:
+    """--base, --data, --out, where it runs, and what `training_of` takes."""
+    parser = argparse.ArgumentParser(description=said, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", required=True)
+    for name in ("--data", "--out"):
+        parser.add_argument(name, type=Path, required=True)
+    for key, kind in OPTIONS.items():
+        parser.add_argument(f"--{key.replace('_', '-')}", type=kind)
+    parser.add_argument("--precision", choices=PRECISIONS)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", default="cpu")
+    return parser
+
+
+def training_of(given: argparse.Namespace, declared: Training, labels: Mapping[str, tuple[str, ...]]) -> Training:
+    """What is declared, but for the options given; also sets torch's threads. Raises InputError."""
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    options = {key: getattr(given, key) for key in (*OPTIONS, "precision") if getattr(given, key) is not None}
+    training = replace(declared, **options)
+    check_training(training, labels, "the options")
+    return training
 
 
 class Runs:

@@ -10,19 +10,15 @@ epoch is chosen on each one's dev, the figures are of its test split, by torch i
 again, one that was cut goes on. Prints a Markdown table; OUT/shared_headlines.json has both runs. Needs [train].
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
-import torch
 from methods import one_run
-from runs import Runs
+from runs import Runs, parser_of, training_of
 
 from models.data.corpus import SPLITS, Corpus, Example, hash_share, load_corpus, normalize
 from models.tasks.task import Source, Task, load_task
-from models.tasks.training import PRECISIONS, check_training
 from models.training.bases import directory_of
 
 SET, HEAD = "sentfin", "entity_sentiment"
@@ -59,23 +55,9 @@ def shared(corpus: Corpus) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", required=True)
-    for name in ("--data", "--out"):
-        parser.add_argument(name, type=Path, required=True)
-    keys = {"epochs": float, "learning_rate": float, "batch_size": int, "seed": int}
-    for key, kind in keys.items():
-        parser.add_argument(f"--{key.replace('_', '-')}", type=kind)
-    parser.add_argument("--precision", choices=PRECISIONS)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--device", default="cpu")
-    given = parser.parse_args(arguments)
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    given = parser_of(__doc__).parse_args(arguments)
     task, source = sentfin()
-    options = {key: getattr(given, key) for key in (*keys, "precision") if getattr(given, key) is not None}
-    training = replace(task.training, **options)
-    check_training(training, {HEAD: task.heads[HEAD].labels}, "the options")
+    training = training_of(given, task.training, {HEAD: task.heads[HEAD].labels})
     corpus, base = load_corpus(task, given.data), directory_of(given.base)
     splits = {"by-headline": corpus, "by-verdict": by_verdict(corpus, source)}
     known = Runs(given.out / "shared_headlines.json", list(splits))

@@ -11,7 +11,6 @@ drawn together). By torch in float32. A finished fold is not trained again, one 
 removed once it is judged. Prints a Markdown table; OUT/ten_fold.json has every fold. Needs [train].
 """
 
-import argparse
 import random
 import shutil
 import statistics
@@ -22,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from runs import Runs, around
+from runs import Runs, around, parser_of, training_of
 
 from models.data.corpus import Corpus, Example, load_corpus, normalize
 from models.engines.batches import in_order, read_tokenizer, tokenize
@@ -32,7 +30,7 @@ from models.evaluation.bootstrap import METRICS, interval, resample
 from models.evaluation.evaluate import Scored
 from models.metrics import classification
 from models.tasks.task import Task, load_task
-from models.tasks.training import PRECISIONS, Training, check_training
+from models.tasks.training import Training
 from models.training import network
 from models.training.bases import directory_of
 from models.training.finetune import finetune, pad_of, predict
@@ -135,26 +133,13 @@ def spread(values: Sequence[float]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", required=True)
-    for name in ("--data", "--out"):
-        parser.add_argument(name, type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--folds", type=int, default=10)
-    for name, kind in (("--epochs", float), ("--learning-rate", float), ("--batch-size", int), ("--seed", int)):
-        parser.add_argument(name, type=kind)
-    parser.add_argument("--precision", choices=PRECISIONS)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--device", default="cpu")
     given = parser.parse_args(arguments)
-    if given.threads:
-        torch.set_num_threads(given.threads)
     task, examples = phrasebank(given.data)
     if not 2 <= given.folds <= len(examples) // 2:
         raise InputError(f"--folds {given.folds}: wanted 2 to {len(examples) // 2}, as there are {len(examples)} texts")
-    keys = ("epochs", "learning_rate", "batch_size", "seed", "precision")
-    options = {key: getattr(given, key) for key in keys if getattr(given, key) is not None}
-    training = replace(task.training, **options)
-    check_training(training, {HEAD: task.heads[HEAD].labels}, "the options")
+    training = training_of(given, task.training, {HEAD: task.heads[HEAD].labels})
     base, fold_of = directory_of(given.base), folds_of(examples, given.folds, training.seed)
     names = [f"fold-{fold + 1}" for fold in range(given.folds)]
     known, folds = Runs(given.out / "ten_fold.json", names), []
